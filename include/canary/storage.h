@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* For people who write a store. Programs that only decide or operate never include this.
+ *
+ * A store keeps five small tables of typed rows and gives transactions on them. It needs to know
+ * nothing of percentages, checksums or audit chains: libcanary computes every value, checks every
+ * expectation and does all retrying. What a store must get right is exactly what the conformance
+ * suite (conformance.h) proves:
+ *
+ *   1. A write transaction is alone: from begin(WRITE) to end() no other write transaction of any
+ *      thread or process begins, and it reads its own writes.
+ *   2. All or nothing: after end(commit) returned 0 everything written is durable; after any other
+ *      ending, a crash included, nothing of it is there.
+ *   3. A read transaction sees one state: what was committed before it began, all of it.
+ *   4. CANARY_TABLE_CHANGES is append-only: a row whose id exists is refused with
+ * CANARY_E_CONFLICT.
+ *   5. Rows come back in the order of their keys, values byte for byte as they were written.
+ *
+ * Calls of one store handle are made one at a time by libcanary (it holds a lock), from any thread;
+ * `wait` alone is called without that lock, by the watcher. No transaction stays open between calls
+ * of the public API. No callback of libcanary may be called except the sink that was passed in. */
+#ifndef CANARY_STORAGE_H
+#define CANARY_STORAGE_H
+
+#include <canary/context.h>
+#include <canary/error.h>
+#include <canary/export.h>
+
+CANARY_BEGIN_DECLS
+
+#define CANARY_STORAGE_VERSION 1 /* version of this tier, for canary_storage_methods.version */
+
+/* Tables. Pinned for ever. Columns are asked of canary_storage_table_get(); the first `key_count`
+ * columns are the key. */
+#define CANARY_TABLE_ROLLOUTS 1  /* key: name */
+#define CANARY_TABLE_STAGES 2    /* key: rollout, stage */
+#define CANARY_TABLE_FLAGS 3     /* key: name; stored as `feature_flags` */
+#define CANARY_TABLE_OVERRIDES 4 /* key: rollout, user_id */
+#define CANARY_TABLE_CHANGES 5   /* key: id */
+#define CANARY_TABLE_COUNT 5
+
+/* Types of values. Pinned for ever. */
+#define CANARY_VALUE_NULL 0
+#define CANARY_VALUE_INTEGER 1 /* `integer` */
+#define CANARY_VALUE_TEXT 2 /* `data` and `size`, UTF-8; a zero byte follows but does not count */
+#define CANARY_VALUE_BLOB 3 /* `data` and `size`, any bytes */
+
+typedef struct canary_storage_value {
+    int32_t type;      /* CANARY_VALUE_... */
+    uint32_t reserved; /* 0 */
+    int64_t integer;
+    const void *data;
+    uint64_t size;
+} canary_storage_value;
+
+/* Description of a table. Static; strings and arrays live as long as the library. */
+typedef struct canary_storage_table {
+    uint32_t size;         /* sizeof(canary_storage_table) of the library */
+    int32_t table;         /* CANARY_TABLE_... */
+    const char *name;      /* "rollouts", "stages", "feature_flags", "overrides", "changes" */
+    uint32_t column_count; /* grows with later versions, at the end */
+    uint32_t key_count;
+    const char *const *columns; /* names, [a-z_]+ */
+    const int32_t *types;       /* CANARY_VALUE_... of each column; NULL values do not occur */
+} canary_storage_table;
+
+/* The description of a table, or NULL for any other number.
+ * Thread: any thread. Blocking: wait-free. Errors: none. */
+CANARY_API const canary_storage_table *canary_storage_table_get(int table);
+
+/* A row: `count` values in the order of the table's columns. To the sink a store may give fewer
+ * columns than the table has (rows of an older version); libcanary takes 0 and "" for the rest. */
+typedef struct canary_storage_row {
+    uint32_t size;  /* sizeof(canary_storage_row) of whoever made it */
+    int32_t table;  /* CANARY_TABLE_... */
+    uint32_t count; /* values */
+    uint32_t reserved;
+    const canary_storage_value *values;
+} canary_storage_row;
+
+/* Which rows to read: those whose first `key_count` key columns equal `key`; of those, with `after`
+ * not NULL, only the ones whose next key column lies beyond `*after` in the reading direction. */
+typedef struct canary_storage_range {
+    uint32_t size;       /* sizeof(canary_storage_range) of the library */
+    uint32_t key_count;  /* 0 = all rows */
+    uint32_t descending; /* 1 = from the greatest key down */
+    uint32_t reserved;
+    uint64_t limit; /* at most this many; 0 = no limit */
+    const canary_storage_value *key;
+    const canary_storage_value *after;
+} canary_storage_range;
+
+/* Receives rows; `row` is valid during the call. Any value but 0 ends the reading, without error.
+ */
+typedef int (*canary_storage_sink)(void *user_data, const canary_storage_row *row);
+
+#define CANARY_STORAGE_READ 0
+#define CANARY_STORAGE_WRITE 1
+
+/* The operations. `size` and `version` first; a member beyond `size`, or NULL, is absent. Every
+ * operation returns 0 or a CANARY_E_ code and says in `error` (never NULL) what happened; see
+ * canary_storage_fail(). `store` is the pointer given to canary_store_open_custom(). */
+typedef struct canary_storage_methods {
+    uint32_t size;    /* sizeof(canary_storage_methods) of the store */
+    uint32_t version; /* CANARY_STORAGE_VERSION of the store */
+    const char *name; /* short name for people, at most 15 bytes; lives as long as the store */
+
+    /* -- version 1, all required -- */
+
+    /* Begins a transaction; `mode` is CANARY_STORAGE_READ or _WRITE. Tries once and does not wait:
+     * _BUSY when another has the lock, and libcanary asks again until the deadline. */
+    int (*begin)(void *store, int mode, void **transaction, canary_error *error);
+    /* Gives the rows of a range to the sink, in key order: integers by value, text and blobs by
+     * memcmp, shorter first. */
+    int (*read)(void *transaction, int table, const canary_storage_range *range,
+                canary_storage_sink sink, void *user_data, canary_error *error);
+    /* Puts one row, replacing the one with its key; in CANARY_TABLE_CHANGES never replacing. */
+    int (*write)(void *transaction, const canary_storage_row *row, canary_error *error);
+    /* Removes the row with this full key; CANARY_E_NOT_FOUND when there is none. Never asked for
+     * CANARY_TABLE_CHANGES, and must refuse it there. */
+    int (*remove)(void *transaction, int table, const canary_storage_value *key,
+                  canary_error *error);
+    /* Ends the transaction and frees it, whatever is returned. `commit` 1 makes it durable. */
+    int (*end)(void *transaction, int commit, canary_error *error);
+    /* Frees the store. Called once, after every transaction has ended. */
+    void (*close)(void *store);
+
+    /* -- version 1, optional -- */
+
+    /* A number that differs whenever anything committed since, by anyone. Called first in a read
+     * transaction; when it has not moved, nothing else is read. Absent: everything is read at each
+     * tick. */
+    int (*token)(void *transaction, uint64_t *token, canary_error *error);
+    /* Blocks until something may have been committed, or `timeout_ns` has passed; returns 0 for
+     * either. Called by the watcher only. Absent: bell or tick. */
+    int (*wait)(void *store, int64_t timeout_ns, canary_error *error);
+    /* Path of a file beside the data through which processes of one host ring each other; libcanary
+     * makes and minds the file. NULL or absent: no bell. Lives as long as the store. */
+    const char *(*doorbell)(void *store);
+    /* Looks over the store's own integrity; one call of `report` for each complaint. */
+    int (*check)(void *store, int (*report)(void *user_data, const char *message), void *user_data,
+                 canary_error *error);
+    /* Called in the forking thread before fork(), with the store at rest: let go of everything that
+     * must not be inherited (connections). The next begin() opens it again. */
+    void (*before_fork)(void *store);
+} canary_storage_methods;
+
+/* Makes a store of `methods`, which is copied, and `implementation`, which belongs to the store
+ * from success on: `close` is called by the last canary_store_close() or canary_close(). With a
+ * watcher unless options say CANARY_OPEN_NO_WATCHER; it follows `doorbell`, else `wait`, else the
+ * tick. Thread: any thread. Blocking: may block on storage. Errors: CANARY_E_INVALID (a required
+ * operation missing, version 0 or size too small), _UNSUPPORTED (version above this library's),
+ * _NOMEM, _SYSTEM; on failure `implementation` stays the caller's. */
+CANARY_API int canary_store_open_custom(const canary_storage_methods *methods, void *implementation,
+                                        const canary_options *options, canary_store **out,
+                                        canary_error *error);
+
+/* For implementations: fills `error` (NULL is allowed) with a code, the implementation's own code
+ * and a message, cut to fit, and returns `code`. No format strings: build the text with snprintf.
+ * Thread: one thread per object. Blocking: wait-free. */
+CANARY_API int canary_storage_fail(canary_error *error, int code, int system, const char *message);
+
+CANARY_END_DECLS
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The stores in the box, as the control room gets at them. */
+#ifndef CANARY__STORES_H
+#define CANARY__STORES_H
+
+#include <canary/storage.h>
+
+#include "base/hooks.h"
+
+/* Opens (flags: CANARY_OPEN_CREATE, _READ_ONLY, _DEFER) the SQLite store at `path`, checks that it
+ * is one, and fills `methods` and `*implementation`. With _DEFER a store that cannot be read now is
+ * opened all the same; begin() then tells the error each time. `hooks` outlives the store. */
+int canary__sqlite_open(const char *path, uint32_t flags, const struct canary__hooks *hooks,
+                        canary_storage_methods *methods, void **implementation,
+                        canary_error *error);
+
+int canary__memory_open(const struct canary__hooks *hooks, canary_storage_methods *methods,
+                        void **implementation, canary_error *error);
+
+/* Admits a vtable: copies what the caller's size covers, checks version and required members. */
+int canary__storage_admit(const canary_storage_methods *from, canary_storage_methods *to,
+                          canary_error *error);
+
+#endif
