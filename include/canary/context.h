@@ -36,11 +36,13 @@ typedef struct canary_ctx canary_ctx;     /* opaque: one rollout, ready to decid
 #define CANARY_STAGES_MAX 32 /* rungs of a ladder, stage 0 included */
 
 /* canary_options.flags */
-#define CANARY_OPEN_CREATE 1u     /* make the store when there is none */
-#define CANARY_OPEN_NO_WATCHER 2u /* no thread: the program calls canary_refresh() when it wants   \
-                                   */
-#define CANARY_OPEN_DEFER 4u /* succeed even when the state cannot be read yet (reason NOT_READY)  \
-                              */
+#define CANARY_OPEN_CREATE 1u /* make the store when there is none */
+#define CANARY_OPEN_NO_WATCHER                                                                     \
+    2u /* no thread: the program calls canary_refresh() when it wants                              \
+        */
+#define CANARY_OPEN_DEFER                                                                          \
+    4u /* succeed even when the state cannot be read yet (reason NOT_READY)                        \
+        */
 #define CANARY_OPEN_READ_ONLY                                                                      \
     8u /* never write to the store, not even to finish a dead writer's work */
 

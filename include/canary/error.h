@@ -17,8 +17,9 @@ CANARY_BEGIN_DECLS
 #define CANARY_E_INVALID (-1)   /* an argument is not allowed; the message names it and what is */
 #define CANARY_E_NOMEM (-2)     /* the allocator answered NULL, or the kernel gave no pages */
 #define CANARY_E_NOT_FOUND (-3) /* no rollout, flag, stage or override of that name */
-#define CANARY_E_EXISTS (-4) /* a rollout of that name, or a store at that path, is there already  \
-                              */
+#define CANARY_E_EXISTS                                                                            \
+    (-4) /* a rollout of that name, or a store at that path, is there already                      \
+          */
 #define CANARY_E_CONFLICT (-5) /* the expected revision or stage is not the present one */
 #define CANARY_E_REFUSED (-6)  /* a gate or rule says no: last stage reached, state in doubt */
 #define CANARY_E_TIMEOUT (-7)  /* the store did not answer before the deadline */
