@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* Making a store where there is none.
+ *
+ * In place and in one transaction: SQLite's locks let one of several creators make it, its journal
+ * takes back what a creator that died has left. (Filling a temporary file and renaming it would put
+ * the new store under a journal that an older one has left at that path.) */
+#include <errno.h>
+
+#include "base/fail.h"
+#include "storage/sqlite.h"
+
+enum { ATTEMPTS = 3 };
+
+static int fill(const struct canary__sqlite *store, struct canary__sqlite_conn *conn,
+                canary_error *error) {
+    int rc = canary__sqlite_migrate(store, conn, 0, error);
+
+    if (rc != CANARY_OK) {
+        return rc;
+    }
+    canary__sqlite_reserve_journal(conn);
+    rc = canary__sqlite_run(conn->commit);
+    if (rc != SQLITE_OK) {
+        return canary__sqlite_fail(store, conn->db, rc, "create it", error);
+    }
+    /* Behind the first commit: before it the file has no header that says where the data end. */
+    if (canary__sqlite_run(conn->begin) == SQLITE_OK) {
+        canary__sqlite_reserve_pages(conn);
+        canary__sqlite_run(conn->commit);
+    }
+    return CANARY_OK;
+}
+
+/* Others may have been quicker. What they made is judged later, and never touched here. */
+static int is_empty(struct canary__sqlite_conn *conn) {
+    sqlite3_file *file = NULL;
+    sqlite3_int64 size = 1;
+
+    return sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
+           file != NULL && file->pMethods != NULL &&
+           file->pMethods->xFileSize(file, &size) == SQLITE_OK && size == 0;
+}
+
+/* `*again` when the file was moved away between its opening and the lock on it. */
+static int attempt(const struct canary__sqlite *store, int *again, canary_error *error) {
+    static const char settings[] = "PRAGMA page_size=4096; PRAGMA encoding='UTF-8';"
+                                   "PRAGMA auto_vacuum=NONE;";
+    struct canary__sqlite_conn *conn = NULL;
+    int rc =
+        canary__sqlite_connect(store, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &conn, error);
+
+    *again = 0;
+    if (rc != CANARY_OK) {
+        return rc;
+    }
+    conn->wait_until = canary__sqlite_deadline();
+    rc = sqlite3_exec(conn->db, settings, NULL, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        rc = canary__sqlite_configure(store, conn, error);
+        if (rc != CANARY_OK) {
+            canary__sqlite_disconnect(store, conn);
+            return rc;
+        }
+        rc = sqlite3_exec(conn->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        *again = canary__sqlite_moved(conn);
+        rc = *again || !is_empty(conn) ? CANARY_OK : fill(store, conn, error);
+    } else {
+        rc = canary__sqlite_fail(store, conn->db, rc, "create it", error);
+    }
+    if (!sqlite3_get_autocommit(conn->db)) {
+        sqlite3_exec(conn->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    canary__sqlite_disconnect(store, conn);
+    return rc;
+}
+
+int canary__sqlite_create(const struct canary__sqlite *store, canary_error *error) {
+    canary_error found = CANARY_ERROR_INIT;
+    int again = 1;
+    int rc = CANARY_OK;
+
+    for (int i = 0; i < ATTEMPTS && again; i++) {
+        rc = attempt(store, &again, &found);
+    }
+    if (rc == CANARY_OK && again) {
+        return canary__fail(error, CANARY_E_REPLACED, 0,
+                            "%s: the file is moved away again and again while it is created",
+                            canary__sqlite_short(store->path));
+    }
+    /* Where a store cannot be made, the caller's question was about writing. */
+    if (rc == CANARY_E_PERMISSION && (found.system & 0xff) == SQLITE_CANTOPEN) {
+        return canary__fail(error, CANARY_E_READ_ONLY, found.system,
+                            "%s: cannot create a store there: permission denied; check the owner "
+                            "and mode of its directory",
+                            canary__sqlite_short(store->path));
+    }
+    if (rc != CANARY_OK) {
+        canary__fail_copy(error, &found);
+    }
+    return rc;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* The store handle: path, probe, close, fork. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/fail.h"
+#include "base/page.h"
+#include "storage/sqlite.h"
+#include "storage/stores.h"
+
+enum {
+    PATH_LONGEST = 4000,
+    SQLITE_OLDEST = 3040000, /* 3.40.0 */
+    PAUSE_NS = 200 * 1000,
+};
+
+/* The library that is loaded may be another one than the headers were of. */
+static int check_library(canary_error *error) {
+    if (sqlite3_libversion_number() < SQLITE_OLDEST) {
+        return canary__fail(error, CANARY_E_UNSUPPORTED, sqlite3_libversion_number(),
+                            "the SQLite that is loaded is %s, 3.40.0 or newer is needed",
+                            sqlite3_libversion());
+    }
+    if (sqlite3_threadsafe() == 0) {
+        return canary__fail(error, CANARY_E_UNSUPPORTED, 0,
+                            "the SQLite that is loaded was built without threads; link one built "
+                            "with SQLITE_THREADSAFE=1");
+    }
+    return CANARY_OK;
+}
+
+/* SQLite is told to follow no links, because one can be planted beside a store; so the links that
+ * the user's own path goes through are resolved here, once. Of a path that does not exist yet the
+ * part that does is resolved: a store may be opened before its directory is made. */
+static int resolve(const char *path, char *out, size_t size, canary_error *error) {
+    char prefix[PATH_LONGEST + 1];
+    char whole[PATH_MAX];
+    size_t kept;
+    int length;
+
+    if (path == NULL || path[0] == '\0' || strlen(path) > PATH_LONGEST) {
+        return canary__fail(error, CANARY_E_INVALID, 0,
+                            "the path of a store must have 1 to %d bytes, it has %zu", PATH_LONGEST,
+                            path == NULL ? (size_t)0 : strlen(path));
+    }
+    kept = strlen(path);
+    for (;;) {
+        snprintf(prefix, sizeof prefix, "%.*s", kept == 0 ? 1 : (int)kept, kept == 0 ? "." : path);
+        if (realpath(prefix, whole) != NULL) {
+            break;
+        }
+        if ((errno != ENOENT && errno != ENOTDIR && errno != EACCES) || kept == 0) {
+            return canary__fail(error, errno == ENOMEM ? CANARY_E_NOMEM : CANARY_E_INVALID, errno,
+                                "%s: cannot resolve the path: %s", canary__sqlite_short(path),
+                                strerror(errno));
+        }
+        while (kept > 0 && path[kept - 1] == '/') {
+            kept--;
+        }
+        while (kept > 0 && path[kept - 1] != '/') {
+            kept--;
+        }
+    }
+    length = snprintf(out, size, "%s%s%s", strcmp(whole, "/") == 0 ? "" : whole,
+                      path[kept] == '\0' ? "" : "/", path + kept);
+    if (length < 0 || (size_t)length > PATH_LONGEST) {
+        return canary__fail(error, CANARY_E_INVALID, 0,
+                            "%s: the path without links must have at most %d bytes",
+                            canary__sqlite_short(path), PATH_LONGEST);
+    }
+    return CANARY_OK;
+}
+
+static int64_t monotonic(void) {
+    struct timespec now = { 0, 0 };
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Reads once, so that open() tells what is wrong and not the first use. */
+static int probe(struct canary__sqlite *store, canary_error *error) {
+    struct timespec pause = { 0, PAUSE_NS };
+    int64_t deadline = canary__sqlite_deadline();
+    void *transaction = NULL;
+    int rc;
+
+    for (;;) {
+        rc = canary__sqlite_begin(store, CANARY_STORAGE_READ, &transaction, error);
+        if (rc != CANARY_E_BUSY || monotonic() >= deadline) {
+            break;
+        }
+        nanosleep(&pause, NULL);
+    }
+    if (rc == CANARY_OK) {
+        canary__sqlite_end(transaction, 0, error);
+    }
+    return rc;
+}
+
+static void let_go(void *pointer) {
+    struct canary__sqlite *store = pointer;
+    struct canary__sqlite_process *process = store->process;
+
+    canary__sqlite_disconnect(store, process->reader);
+    canary__sqlite_disconnect(store, process->writer);
+    process->reader = NULL;
+    process->writer = NULL;
+}
+
+static void close_store(void *pointer) {
+    struct canary__sqlite *store = pointer;
+
+    if (store == NULL) {
+        return;
+    }
+    let_go(store);
+    canary__page_free(store->process, sizeof *store->process);
+    canary__free(store->hooks, store, sizeof *store);
+}
+
+static const char *doorbell(void *pointer) {
+    const struct canary__sqlite *store = pointer;
+
+    return store->doorbell;
+}
+
+static const canary_storage_methods sqlite_methods = {
+    .size = (uint32_t)sizeof(canary_storage_methods),
+    .version = CANARY_STORAGE_VERSION,
+    .name = "sqlite",
+    .begin = canary__sqlite_begin,
+    .read = canary__sqlite_read,
+    .write = canary__sqlite_write,
+    .remove = canary__sqlite_remove,
+    .end = canary__sqlite_end,
+    .close = close_store,
+    .token = canary__sqlite_token,
+    .doorbell = doorbell,
+    .check = canary__sqlite_check,
+    .before_fork = let_go,
+};
+
+int canary__sqlite_open(const char *path, uint32_t flags, const struct canary__hooks *hooks,
+                        canary_storage_methods *methods, void **implementation,
+                        canary_error *error) {
+    struct canary__sqlite *store;
+    int rc = check_library(error);
+
+    if (rc != CANARY_OK) {
+        return rc;
+    }
+    store = canary__alloc(hooks, sizeof *store);
+    if (store == NULL) {
+        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+    }
+    store->hooks = hooks;
+    store->flags = flags;
+    store->process = canary__page_new(sizeof *store->process);
+    if (store->process == NULL) {
+        canary__free(hooks, store, sizeof *store);
+        return canary__fail(error, CANARY_E_NOMEM, 0, "no pages for a store");
+    }
+    rc = resolve(path, store->path, sizeof store->path, error);
+    if (rc == CANARY_OK) {
+        snprintf(store->doorbell, sizeof store->doorbell, "%s-doorbell", store->path);
+        rc = probe(store, error);
+        if (rc == CANARY_E_NO_STORE && (flags & CANARY_OPEN_CREATE) != 0) {
+            rc = canary__sqlite_create(store, error);
+            if (rc == CANARY_OK) {
+                rc = probe(store, error);
+            }
+        }
+        if (rc != CANARY_OK && (flags & CANARY_OPEN_DEFER) != 0 && rc != CANARY_E_NOMEM &&
+            rc != CANARY_E_SYSTEM) {
+            rc = CANARY_OK;
+        }
+    }
+    if (rc != CANARY_OK) {
+        close_store(store);
+        return rc;
+    }
+    *methods = sqlite_methods;
+    *implementation = store;
+    return CANARY_OK;
+}
