@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Walks a rollout through its life in front of two running services, and checks what they do.
+
+    operate.py --canaryctl PATH --service PATH [--users N] [--seed N] [--rate N]
+
+Every figure in the table is measured: the services say when each of their threads first decided
+under a new state and what their users got; the operator's clock starts when the change was
+committed. Exits 1 and names the expectation when one is missed.
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROLLOUT = "checkout"
+SERVICES = 2
+THREADS = 2
+SHARE_TOLERANCE_BP = 30  # 0.3 percentage points
+COMMAND_LIMIT_MS = 50.0
+SQL_LIMIT_MS = 250.0 + 150.0  # the tick, and what a busy machine may add
+PATIENCE_S = 20.0
+
+COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+failures = []
+
+
+def paint(code, text):
+    return f"\033[{code}m{text}\033[0m" if COLOUR else text
+
+
+def expect(met, what):
+    if not met:
+        failures.append(what)
+        print(paint("31", f"  MISSED: {what}"))
+
+
+def percent(bp):
+    return f"{bp / 100:.2f} %"
+
+
+class Service:
+    """One service process, and what it has reported so far."""
+
+    def __init__(self, arguments, database, number):
+        self.name = f"service {number}"
+        self.states = []  # (time, revision, configured, effective)
+        self.passes = []  # dictionaries
+        self.ready = False
+        self.ended = False
+        self.decisions = 0
+        self.news = threading.Condition()
+        self.process = subprocess.Popen(
+            [arguments.service, "--db", database, "--rollout", ROLLOUT,
+             "--users", str(arguments.users), "--seed", str(arguments.seed),
+             "--rate", str(arguments.rate), "--threads", str(THREADS)],
+            stdout=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            word, *rest = line.split()
+            with self.news:
+                if word == "state":
+                    self.states.append(tuple(map(int, rest)))
+                elif word == "pass":
+                    keys = ("revision", "effective", "users", "new", "joined", "left")
+                    entry = dict(zip(keys, map(int, rest)))
+                    entry["digest"] = rest[6]
+                    entry["shapes"] = dict(part.split("=") for part in rest[7:])
+                    self.passes.append(entry)
+                elif word == "ready":
+                    self.ready = True
+                elif word == "done":
+                    self.decisions = int(rest[0])
+                self.news.notify_all()
+        with self.news:
+            self.ended = True
+            self.news.notify_all()
+
+    def wait(self, answer, what):
+        """Blocks until `answer()` gives something; None when the patience is at an end."""
+        deadline = time.monotonic() + PATIENCE_S
+        with self.news:
+            while True:
+                found = answer()
+                if found:
+                    return found
+                left = deadline - time.monotonic()
+                if left <= 0 or self.ended:
+                    expect(False, f"{self.name} {'ended' if self.ended else 'never reported'}"
+                                  f" while waiting for {what}")
+                    return None
+                self.news.wait(left)
+
+    def followed(self, since, revision, effective):
+        """When the last thread decided under this state for the first time."""
+        def times():
+            found = [state[0] for state in self.states[since:]
+                     if state[1] == revision and state[3] == effective]
+            return found if len(found) >= THREADS else None
+        return self.wait(times, f"revision {revision} at {percent(effective)}")
+
+    def served(self, since, revision, effective):
+        """The first complete pass over all users under this state."""
+        return self.wait(lambda: next((entry for entry in self.passes[since:]
+                                       if entry["revision"] == revision
+                                       and entry["effective"] == effective), None),
+                         f"a pass over all users at {percent(effective)}")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(PATIENCE_S)
+        self.reader.join(PATIENCE_S)
+        expect(code == 0, f"{self.name} ended with exit code {code}")
+
+
+class Demo:
+    def __init__(self, arguments, database):
+        self.arguments = arguments
+        self.database = database
+        self.services = []
+        self.effective = 0
+        self.last = None
+
+    def canaryctl(self, *words):
+        return subprocess.run(
+            [self.arguments.canaryctl, "--db", self.database, "--rollout", ROLLOUT, *words],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+
+    def command(self, *words):
+        """Makes a change; answers when it had been committed, by the monotonic clock."""
+        done = self.canaryctl("--by", "demo", *words)
+        at = time.monotonic_ns()
+        expect(done.returncode == 0, f"canaryctl {' '.join(words)}: exit code {done.returncode}: "
+                                     f"{done.stdout.strip()}")
+        return at
+
+    def raw_sql(self, statement):
+        """Makes a change the way an emergency does: with any SQL shell and no libcanary."""
+        connection = sqlite3.connect(self.database)
+        with connection:
+            connection.execute(statement)
+        at = time.monotonic_ns()
+        connection.close()
+        return at
+
+    def status(self):
+        done = self.canaryctl("-o", "json", "status")
+        return json.loads(done.stdout)
+
+    def step(self, label, change, configured, effective, limit_ms):
+        """One row: change, wait until both services followed and served everybody, compare."""
+        before = [(len(service.states), len(service.passes)) for service in self.services]
+        if COLOUR:
+            print(f"  {label:<44}{paint('2', 'waiting for the services ...')}", end="\r", flush=True)
+        at = change() if change is not None else None
+        status = self.status()
+        times, passes = [], []
+        for service, (states, seen) in zip(self.services, before):
+            if change is not None:
+                times += service.followed(states, status["revision"], effective) or []
+            passes.append(service.served(seen, status["revision"], effective))
+        if None in passes or (change is not None and not times):
+            return
+        late_ms = (max(times) - at) / 1e6 if times else None
+        observed = [10000 * entry["new"] / entry["users"] for entry in passes]
+        joined, left = passes[0]["joined"], passes[0]["left"]
+        if COLOUR:
+            print("\033[K", end="")
+        print(f"  {label:<44}{percent(configured):>10}{percent(effective):>11}"
+              f"{percent(observed[0]):>10}{joined:>+11,}{-left:>+11,}{self.late(late_ms):>14}",
+              flush=True)
+        expect(status["percentage"] * 100 == configured,
+               f"{label}: status says {status['percentage']} % configured")
+        expect(status["effective_percentage"] * 100 == effective,
+               f"{label}: status says {status['effective_percentage']} % effective")
+        for service, entry, share in zip(self.services, passes, observed):
+            expect(abs(share - effective) <= SHARE_TOLERANCE_BP,
+                   f"{label}: {service.name} served {percent(share)} new, "
+                   f"{percent(effective)} expected, 0.3 points allowed")
+            if effective > self.effective:
+                expect(entry["left"] == 0, f"{label}: {entry['left']} users left on the way up")
+            else:
+                expect(entry["joined"] == 0, f"{label}: {entry['joined']} joined on the way down")
+        expect(len({entry["digest"] for entry in passes}) == 1,
+               f"{label}: the services disagree about some users")
+        if late_ms is not None:
+            expect(late_ms <= limit_ms, f"{label}: followed after {late_ms:.2f} ms, "
+                                        f"{limit_ms:.0f} ms allowed")
+        self.effective = effective
+        self.last = passes[0]
+
+    @staticmethod
+    def late(late_ms):
+        if late_ms is None:
+            return "-"
+        return f"{late_ms:.2f} ms"
+
+    def shapes(self):
+        """The share in each shape of user id: no shape is treated differently."""
+        shares = []
+        for shape, count in self.last["shapes"].items():
+            share = 10000 * int(count) * len(self.last["shapes"]) / self.last["users"]
+            shares.append(f"{shape} {percent(share)}")
+        print(f"  by shape of id: {', '.join(shares)}")
+
+    def verify(self, code, words):
+        done = self.canaryctl("verify")
+        print(f"\n$ canaryctl verify    (exit code {done.returncode})")
+        print("".join(f"  {line}\n" for line in done.stdout.splitlines()), end="")
+        expect(done.returncode == code, f"verify: exit code {done.returncode}, {code} expected")
+        for word in words:
+            expect(word in done.stdout, f"verify does not name \"{word}\"")
+
+    def run(self):
+        arguments = self.arguments
+        print(f"{arguments.users:,} users (UUID v4 and v7, e-mail, integer, ULID; seed "
+              f"{arguments.seed}), {SERVICES} services with {THREADS} threads,\n"
+              f"{arguments.rate:,} decisions a second each, one SQLite file {self.database}\n")
+        self.command("create", ROLLOUT, "--note", "demonstration")
+        self.services = [Service(arguments, self.database, number + 1)
+                         for number in range(SERVICES)]
+        for service in self.services:
+            service.wait(lambda service=service: service.ready, "its start")
+        print(paint("1", f"  {'operator':<44}{'configured':>10}{'effective':>11}{'observed':>10}"
+                         f"{'joined':>11}{'left':>11}{'last followed':>14}"))
+        command_steps = [
+            (("advance",), 500), (("advance",), 2500), (("advance",), 5000),
+            (("advance",), 10000), (("rollback",), 0), (("set", "--percent", "25"), 2500),
+        ]
+        self.step(f"canaryctl create {ROLLOUT}", None, 0, 0, COMMAND_LIMIT_MS)
+        for words, share in command_steps:
+            self.step(f"canaryctl {' '.join(words)}",
+                      lambda words=words: self.command(*words), share, share, COMMAND_LIMIT_MS)
+        if self.last is not None:
+            self.shapes()
+        sql = f"UPDATE feature_flags SET enabled = 0 WHERE name = '{ROLLOUT}'"
+        self.step("sqlite3: feature_flags SET enabled = 0", lambda: self.raw_sql(sql), 2500, 0,
+                  SQL_LIMIT_MS)
+
+        self.verify(8, [ROLLOUT, "flag"])
+        self.command("accept", "--note", "switched off by hand, looked at")
+        self.verify(0, [])
+        done = self.canaryctl("history")
+        print("\n$ canaryctl history")
+        print("".join(f"  {line}\n" for line in done.stdout.splitlines()), end="")
+        expect(done.returncode == 0, f"history: exit code {done.returncode}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--canaryctl", required=True)
+    parser.add_argument("--service", required=True)
+    parser.add_argument("--users", type=int, default=1000000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=int, default=1000000)
+    arguments = parser.parse_args()
+    directory = tempfile.mkdtemp(prefix="canary-demo-")
+    demo = Demo(arguments, os.path.join(directory, "canary.db"))
+    begun = time.monotonic()
+    try:
+        demo.run()
+    finally:
+        for service in demo.services:
+            service.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+    decisions = sum(service.decisions for service in demo.services)
+    print(f"\n{decisions:,} decisions in {time.monotonic() - begun:.1f} s")
+    if failures:
+        print(paint("31", f"demo: {len(failures)} expectations missed, first: {failures[0]}"))
+        return 1
+    print(paint("32", "demo: every expectation met"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
