@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "storage/rows.h"
 #include "storage/sqlite.h"
 
 struct text {
@@ -55,10 +56,10 @@ static int fail_step(struct canary__sqlite_tx *tx, int rc, const char *doing, ca
 /* SQLite ends a transaction by itself on some errors; a write then would commit on its own. */
 static int usable(struct canary__sqlite_tx *tx, int table, const canary_storage_table **out,
                   canary_error *error) {
-    *out = canary_storage_table_get(table);
-    if (*out == NULL) {
-        return canary__fail(error, CANARY_E_INVALID, 0, "table %d does not exist, 1 to %d do",
-                            table, CANARY_TABLE_COUNT);
+    int rc = canary__rows_table(table, out, error);
+
+    if (rc != CANARY_OK) {
+        return rc;
     }
     if (sqlite3_get_autocommit(tx->conn->db)) {
         return canary__fail(error, tx->failed != 0 ? tx->failed : CANARY_E_STORAGE,
@@ -73,15 +74,6 @@ static int writable(struct canary__sqlite_tx *tx, canary_error *error) {
     if (!tx->conn->writable) {
         return canary__fail(error, CANARY_E_INVALID, 0,
                             "a read transaction cannot write; begin one with CANARY_STORAGE_WRITE");
-    }
-    return CANARY_OK;
-}
-
-static int check_value(const canary_storage_table *table, uint32_t column,
-                       const canary_storage_value *value, canary_error *error) {
-    if (value->type != table->types[column]) {
-        return canary__fail(error, CANARY_E_INVALID, 0, "%s.%s: a value of type %d, %d is needed",
-                            table->name, table->columns[column], value->type, table->types[column]);
     }
     return CANARY_OK;
 }
@@ -126,25 +118,6 @@ static void read_sql(const canary_storage_table *table, const canary_storage_ran
         add(text, "%s%s%s", i == 0 ? " ORDER BY " : ", ", table->columns[i], direction);
     }
     add(text, " LIMIT ?");
-}
-
-static int check_range(const canary_storage_table *table, const canary_storage_range *range,
-                       canary_error *error) {
-    int rc = CANARY_OK;
-
-    if (range == NULL || range->key_count > table->key_count ||
-        (range->after != NULL && range->key_count == table->key_count)) {
-        return canary__fail(error, CANARY_E_INVALID, 0,
-                            "%s: a range has at most %u key columns, with `after` one less",
-                            table->name, table->key_count);
-    }
-    for (uint32_t i = 0; i < range->key_count && rc == CANARY_OK; i++) {
-        rc = check_value(table, i, &range->key[i], error);
-    }
-    if (rc == CANARY_OK && range->after != NULL) {
-        rc = check_value(table, range->key_count, range->after, error);
-    }
-    return rc;
 }
 
 static int bind_range(sqlite3_stmt *statement, const canary_storage_range *range) {
@@ -227,7 +200,7 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
     int rc = usable(tx, number, &table, error);
 
     if (rc == CANARY_OK) {
-        rc = check_range(table, range, error);
+        rc = canary__rows_check_range(table, range, error);
     }
     if (rc != CANARY_OK) {
         return rc;
@@ -280,20 +253,6 @@ static void write_sql(const canary_storage_table *table, struct text *text) {
     add(text, ")");
 }
 
-static int check_row(const canary_storage_table *table, const canary_storage_row *row,
-                     canary_error *error) {
-    int rc = CANARY_OK;
-
-    if (row->count < table->key_count || row->count > table->column_count) {
-        return canary__fail(error, CANARY_E_INVALID, 0, "%s: a row of %u values, %u are needed",
-                            table->name, row->count, table->column_count);
-    }
-    for (uint32_t i = 0; i < row->count && rc == CANARY_OK; i++) {
-        rc = check_value(table, i, &row->values[i], error);
-    }
-    return rc;
-}
-
 static int bind_row(sqlite3_stmt *statement, const canary_storage_table *table,
                     const canary_storage_row *row) {
     int rc = SQLITE_OK;
@@ -317,7 +276,7 @@ int canary__sqlite_write(void *transaction, const canary_storage_row *row, canar
         rc = writable(tx, error);
     }
     if (rc == CANARY_OK) {
-        rc = check_row(table, row, error);
+        rc = canary__rows_check(table, row, error);
     }
     if (rc != CANARY_OK) {
         return rc;
@@ -367,11 +326,8 @@ int canary__sqlite_remove(void *transaction, int number, const canary_storage_va
     if (rc == CANARY_OK) {
         rc = writable(tx, error);
     }
-    if (rc == CANARY_OK && number == CANARY_TABLE_CHANGES) {
-        rc = canary__fail(error, CANARY_E_INVALID, 0, "changes is append-only: no row is removed");
-    }
-    for (uint32_t i = 0; rc == CANARY_OK && i < table->key_count; i++) {
-        rc = check_value(table, i, &key[i], error);
+    if (rc == CANARY_OK) {
+        rc = canary__rows_check_key(table, key, error);
     }
     if (rc != CANARY_OK) {
         return rc;

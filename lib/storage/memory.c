@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/* A store in memory, for tests and for programs that keep no state.
+ *
+ * Each table is a treap, a search tree that random priorities keep flat, so that 100 000 pinned
+ * users arrive in any order at the same cost. A write transaction works in place and notes how to
+ * take each step back; taking back allocates nothing, so it cannot fail. */
+#include <string.h>
+
+#include "base/fail.h"
+#include "storage/rows.h"
+#include "storage/stores.h"
+
+struct node {
+    struct node *left;
+    struct node *right;
+    uint64_t priority;
+    size_t size; /* of the whole allocation */
+    canary_storage_value values[];
+};
+
+/* One step of a write transaction. */
+struct step {
+    int table;
+    struct node *added;   /* or NULL */
+    struct node *removed; /* or NULL; kept until the end */
+};
+
+struct memory;
+
+struct transaction {
+    struct memory *store;
+    int mode;
+};
+
+struct memory {
+    const struct canary__hooks *hooks;
+    struct node *roots[CANARY_TABLE_COUNT];
+    uint64_t random;
+    uint64_t commits;
+    struct step *steps;
+    size_t steps_used;
+    size_t steps_room;
+    int readers;
+    int writing;
+    struct transaction read;
+    struct transaction write;
+};
+
+/* -- the tree -- */
+
+static int compare_value(const canary_storage_value *left, const canary_storage_value *right) {
+    uint64_t common = left->size < right->size ? left->size : right->size;
+    int order;
+
+    if (left->type == CANARY_VALUE_INTEGER) {
+        return left->integer < right->integer ? -1 : left->integer > right->integer;
+    }
+    order = common == 0 ? 0 : memcmp(left->data, right->data, (size_t)common);
+    if (order != 0) {
+        return order;
+    }
+    return left->size < right->size ? -1 : left->size > right->size;
+}
+
+static int compare_key(const canary_storage_value *left, const canary_storage_value *right,
+                       uint32_t count) {
+    int order = 0;
+
+    for (uint32_t i = 0; i < count && order == 0; i++) {
+        order = compare_value(&left[i], &right[i]);
+    }
+    return order;
+}
+
+static struct node **find(struct node **place, const canary_storage_value *key, uint32_t keys) {
+    while (*place != NULL) {
+        int order = compare_key(key, (*place)->values, keys);
+
+        if (order == 0) {
+            break;
+        }
+        place = order < 0 ? &(*place)->left : &(*place)->right;
+    }
+    return place;
+}
+
+static void insert(struct node **place, struct node *node, uint32_t keys) {
+    struct node **below = &node->left;
+    struct node **above = &node->right;
+    struct node *rest;
+
+    while (*place != NULL && (*place)->priority >= node->priority) {
+        place = compare_key(node->values, (*place)->values, keys) < 0 ? &(*place)->left
+                                                                      : &(*place)->right;
+    }
+    rest = *place;
+    *place = node;
+    while (rest != NULL) {
+        if (compare_key(rest->values, node->values, keys) < 0) {
+            *below = rest;
+            below = &rest->right;
+            rest = rest->right;
+        } else {
+            *above = rest;
+            above = &rest->left;
+            rest = rest->left;
+        }
+    }
+    *below = NULL;
+    *above = NULL;
+}
+
+static void take_out(struct node **place) {
+    struct node *left = (*place)->left;
+    struct node *right = (*place)->right;
+
+    while (left != NULL && right != NULL) {
+        if (left->priority >= right->priority) {
+            *place = left;
+            place = &left->right;
+            left = left->right;
+        } else {
+            *place = right;
+            place = &right->left;
+            right = right->left;
+        }
+    }
+    *place = left != NULL ? left : right;
+}
+
+/* Puts `node` where another with the same key is. */
+static void exchange(struct node **place, struct node *node) {
+    node->left = (*place)->left;
+    node->right = (*place)->right;
+    node->priority = (*place)->priority;
+    *place = node;
+}
+
+static uint64_t next_random(struct memory *store) {
+    uint64_t value = store->random += 0x9e3779b97f4a7c15u;
+
+    value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
+    value = (value ^ value >> 27) * 0x94d049bb133111ebu;
+    return value ^ value >> 31;
+}
+
+/* One allocation a row: the values, then their bytes, each followed by a zero. */
+static struct node *new_node(struct memory *store, const canary_storage_table *table,
+                             const canary_storage_row *row) {
+    size_t size = sizeof(struct node) + table->column_count * sizeof(canary_storage_value);
+    struct node *node;
+    char *data;
+
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        if (table->types[i] != CANARY_VALUE_INTEGER) {
+            size += (i < row->count ? (size_t)row->values[i].size : 0) + 1;
+        }
+    }
+    node = canary__alloc(store->hooks, size);
+    if (node == NULL) {
+        return NULL;
+    }
+    node->size = size;
+    node->priority = next_random(store);
+    data = (char *)&node->values[table->column_count];
+    for (uint32_t i = 0; i < table->column_count; i++) {
+        canary_storage_value *value = &node->values[i];
+
+        value->type = table->types[i];
+        if (value->type == CANARY_VALUE_INTEGER) {
+            value->integer = i < row->count ? row->values[i].integer : 0;
+            continue;
+        }
+        value->data = data;
+        value->size = i < row->count ? row->values[i].size : 0;
+        if (value->size != 0) {
+            memcpy(data, row->values[i].data, (size_t)value->size);
+        }
+        data += value->size + 1;
+    }
+    return node;
+}
+
+static void free_node(struct memory *store, struct node *node) {
+    if (node != NULL) {
+        canary__free(store->hooks, node, node->size);
+    }
+}
+
+static void free_tree(struct memory *store, struct node *node) {
+    if (node != NULL) {
+        free_tree(store, node->left);
+        free_tree(store, node->right);
+        free_node(store, node);
+    }
+}
+
+/* -- transactions -- */
+
+static int begin(void *pointer, int mode, void **out, canary_error *error) {
+    struct memory *store = pointer;
+    struct transaction *transaction;
+
+    if (mode != CANARY_STORAGE_READ && mode != CANARY_STORAGE_WRITE) {
+        return canary__fail(error, CANARY_E_INVALID, 0,
+                            "begin: mode %d is neither CANARY_STORAGE_READ nor _WRITE", mode);
+    }
+    /* There is one state and no copy of it, so nobody may look at it half changed. */
+    if (store->writing || (mode == CANARY_STORAGE_WRITE && store->readers > 0)) {
+        return canary__fail(error, CANARY_E_BUSY, 0,
+                            "the store in memory has a transaction open; end it first");
+    }
+    transaction = mode == CANARY_STORAGE_WRITE ? &store->write : &store->read;
+    if (mode == CANARY_STORAGE_WRITE) {
+        store->writing = 1;
+    } else {
+        store->readers++;
+    }
+    transaction->store = store;
+    transaction->mode = mode;
+    *out = transaction;
+    return CANARY_OK;
+}
+
+/* Room for one step, before anything is changed. */
+static int reserve_step(struct memory *store, canary_error *error) {
+    size_t room = store->steps_room == 0 ? 64 : store->steps_room * 2;
+    struct step *steps;
+
+    if (store->steps_used < store->steps_room) {
+        return CANARY_OK;
+    }
+    steps = canary__realloc(store->hooks, store->steps, store->steps_room * sizeof *steps,
+                            room * sizeof *steps);
+    if (steps == NULL) {
+        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a change of %zu rows", room);
+    }
+    store->steps = steps;
+    store->steps_room = room;
+    return CANARY_OK;
+}
+
+static void take_back(struct memory *store, const struct step *step) {
+    const canary_storage_table *table = canary_storage_table_get(step->table);
+    struct node **root = &store->roots[step->table - 1];
+
+    if (step->added == NULL) {
+        insert(root, step->removed, table->key_count);
+        return;
+    }
+    root = find(root, step->added->values, table->key_count);
+    if (step->removed == NULL) {
+        take_out(root);
+    } else {
+        exchange(root, step->removed);
+    }
+    free_node(store, step->added);
+}
+
+static int end(void *pointer, int commit, canary_error *error) {
+    struct transaction *transaction = pointer;
+    struct memory *store = transaction->store;
+
+    (void)error;
+    if (transaction->mode == CANARY_STORAGE_READ) {
+        store->readers--;
+        return CANARY_OK;
+    }
+    if (commit && store->steps_used > 0) {
+        store->commits++;
+    }
+    while (store->steps_used > 0) {
+        const struct step *step = &store->steps[--store->steps_used];
+
+        if (commit) {
+            free_node(store, step->removed);
+        } else {
+            take_back(store, step);
+        }
+    }
+    canary__free(store->hooks, store->steps, store->steps_room * sizeof *store->steps);
+    store->steps = NULL;
+    store->steps_room = 0;
+    store->writing = 0;
+    return CANARY_OK;
+}
+
+static int token(void *pointer, uint64_t *out, canary_error *error) {
+    const struct transaction *transaction = pointer;
+
+    (void)error;
+    *out = transaction->store->commits;
+    return CANARY_OK;
+}
+
+/* -- rows -- */
+
+struct walk {
+    const canary_storage_table *table;
+    const canary_storage_range *range;
+    canary_storage_sink sink;
+    void *user_data;
+    uint64_t given;
+};
+
+/* Below the range, in it, above it. */
+static int place_of(const struct walk *walk, const struct node *node) {
+    const canary_storage_range *range = walk->range;
+    int order = compare_key(node->values, range->key, range->key_count);
+
+    if (order != 0 || range->after == NULL) {
+        return order;
+    }
+    order = compare_value(&node->values[range->key_count], range->after);
+    if (range->descending) {
+        return order >= 0 ? 1 : 0;
+    }
+    return order <= 0 ? -1 : 0;
+}
+
+/* Returns 1 to go on. As deep as the tree, some fifty calls for a hundred thousand rows. */
+static int give(struct walk *walk, const struct node *node) {
+    canary_storage_row row;
+    int place;
+
+    if (node == NULL) {
+        return 1;
+    }
+    place = place_of(walk, node);
+    if (place < 0) {
+        return give(walk, node->right);
+    }
+    if (place > 0) {
+        return give(walk, node->left);
+    }
+    if (!give(walk, walk->range->descending ? node->right : node->left)) {
+        return 0;
+    }
+    if (walk->range->limit != 0 && walk->given == walk->range->limit) {
+        return 0;
+    }
+    walk->given++;
+    row = (canary_storage_row){ (uint32_t)sizeof row, walk->table->table, walk->table->column_count,
+                                0, node->values };
+    if (walk->sink(walk->user_data, &row) != 0) {
+        return 0;
+    }
+    return give(walk, walk->range->descending ? node->left : node->right);
+}
+
+static int read(void *pointer, int number, const canary_storage_range *range,
+                canary_storage_sink sink, void *user_data, canary_error *error) {
+    struct transaction *transaction = pointer;
+    struct walk walk = { NULL, range, sink, user_data, 0 };
+    int rc = canary__rows_table(number, &walk.table, error);
+
+    if (rc == CANARY_OK) {
+        rc = canary__rows_check_range(walk.table, range, error);
+    }
+    if (rc == CANARY_OK) {
+        give(&walk, transaction->store->roots[number - 1]);
+    }
+    return rc;
+}
+
+static int check_mode(const struct transaction *transaction, canary_error *error) {
+    if (transaction->mode != CANARY_STORAGE_WRITE) {
+        return canary__fail(error, CANARY_E_INVALID, 0,
+                            "a read transaction cannot write; begin one with CANARY_STORAGE_WRITE");
+    }
+    return CANARY_OK;
+}
+
+static int write(void *pointer, const canary_storage_row *row, canary_error *error) {
+    struct transaction *transaction = pointer;
+    struct memory *store = transaction->store;
+    const canary_storage_table *table;
+    struct node **place;
+    struct step step;
+    int rc = canary__rows_table(row->table, &table, error);
+
+    if (rc == CANARY_OK) {
+        rc = check_mode(transaction, error);
+    }
+    if (rc == CANARY_OK) {
+        rc = canary__rows_check(table, row, error);
+    }
+    if (rc != CANARY_OK) {
+        return rc;
+    }
+    place = find(&store->roots[row->table - 1], row->values, table->key_count);
+    if (*place != NULL && row->table == CANARY_TABLE_CHANGES) {
+        return canary__fail(error, CANARY_E_CONFLICT, 0,
+                            "change %lld is there already and the trail is append-only; read the "
+                            "newest change again",
+                            (long long)row->values[0].integer);
+    }
+    rc = reserve_step(store, error);
+    if (rc != CANARY_OK) {
+        return rc;
+    }
+    step = (struct step){ row->table, new_node(store, table, row), *place };
+    if (step.added == NULL) {
+        return canary__fail(error, CANARY_E_NOMEM, 0, "%s: no memory for a row", table->name);
+    }
+    if (*place == NULL) {
+        insert(&store->roots[row->table - 1], step.added, table->key_count);
+    } else {
+        exchange(place, step.added);
+    }
+    store->steps[store->steps_used++] = step;
+    return CANARY_OK;
+}
+
+static int remove_row(void *pointer, int number, const canary_storage_value *key,
+                      canary_error *error) {
+    struct transaction *transaction = pointer;
+    struct memory *store = transaction->store;
+    const canary_storage_table *table;
+    struct node **place;
+    int rc = canary__rows_table(number, &table, error);
+
+    if (rc == CANARY_OK) {
+        rc = check_mode(transaction, error);
+    }
+    if (rc == CANARY_OK) {
+        rc = canary__rows_check_key(table, key, error);
+    }
+    if (rc == CANARY_OK) {
+        rc = reserve_step(store, error);
+    }
+    if (rc != CANARY_OK) {
+        return rc;
+    }
+    place = find(&store->roots[number - 1], key, table->key_count);
+    if (*place == NULL) {
+        return canary__fail(error, CANARY_E_NOT_FOUND, 0, "%s: no row has this key", table->name);
+    }
+    store->steps[store->steps_used++] = (struct step){ number, NULL, *place };
+    take_out(place);
+    return CANARY_OK;
+}
+
+static void close_store(void *pointer) {
+    struct memory *store = pointer;
+
+    if (store == NULL) {
+        return;
+    }
+    for (int i = 0; i < CANARY_TABLE_COUNT; i++) {
+        free_tree(store, store->roots[i]);
+    }
+    canary__free(store->hooks, store->steps, store->steps_room * sizeof *store->steps);
+    canary__free(store->hooks, store, sizeof *store);
+}
+
+int canary__memory_open(const struct canary__hooks *hooks, canary_storage_methods *methods,
+                        void **implementation, canary_error *error) {
+    struct memory *store = canary__alloc(hooks, sizeof *store);
+
+    if (store == NULL) {
+        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+    }
+    store->hooks = hooks;
+    *methods = (canary_storage_methods){
+        .size = (uint32_t)sizeof *methods,
+        .version = CANARY_STORAGE_VERSION,
+        .name = "memory",
+        .begin = begin,
+        .read = read,
+        .write = write,
+        .remove = remove_row,
+        .end = end,
+        .close = close_store,
+        .token = token,
+    };
+    *implementation = store;
+    return CANARY_OK;
+}
