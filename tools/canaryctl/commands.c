@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* See commands.h. */
+#include "commands.h"
+
+#include "options.h"
+
+#include <string.h>
+
+#define BIT(name) OPTION_BIT(OPTION_##name)
+
+const struct command commands_table[] = {
+    { "create",
+      "NAME [--stages P,P,...] [--names N,N,...] [--dwell T,T,...] [--salt TEXT] [--flag NAME]",
+      "make a rollout at stage 0 (0 %), and the store when there is none",
+      "The ladder is 5,25,50,100 % unless --stages gives another. Without --salt the same users "
+      "come first in every rollout, which is what cohorts of older systems expect.",
+      "--db app.db create checkout --stages 1,10,50,100 --note \"new checkout\"",
+      BIT(STAGES) | BIT(NAMES) | BIT(DWELL) | BIT(SALT) | BIT(FLAG), WORDS_ANY, 1, 1,
+      COMMAND_CHANGES, create_run },
+    { "list", "[--brief]", "show every rollout of the store", "", "--db app.db list", BIT(BRIEF),
+      WORDS_NONE, 0, 0, 0, list_run },
+    { "status", "[--watch]", "show a rollout: stage, exposure, flag, who changed it last",
+      "With --watch it is redrawn on a terminal; piped, it prints one line for each change.",
+      "--db app.db --rollout checkout status --watch", BIT(WATCH), WORDS_NONE, 0, 0, 0,
+      status_run },
+    { "advance", "[--expect-stage N] [--expect-revision N] [--dry-run]",
+      "move to the next stage up",
+      "--expect-stage makes it safe to repeat: when somebody was quicker, nothing happens and the "
+      "exit code is 6.",
+      "--db app.db advance --expect-stage 1 --note \"error rate is flat\"",
+      BIT(EXPECT_STAGE) | BIT(EXPECT_REVISION) | BIT(DRY_RUN), WORDS_NONE, 0, 0, COMMAND_CHANGES,
+      advance_run },
+    { "rollback", "[--stage N] [--dry-run]", "move down to stage N, by default 0: everybody to old",
+      "Never refused. It takes effect on this host before it is recorded, also while the store is "
+      "locked or the disk is full. Repeating it is harmless.",
+      "--db app.db rollback --note \"5xx on checkout\"", BIT(STAGE) | BIT(DRY_RUN), WORDS_NONE, 0,
+      0, COMMAND_CHANGES, rollback_run },
+    { "set",
+      "(--percent P [--phase NAME] | --stage N) [--emergency] [--expect-stage N] "
+      "[--expect-revision N] [--dry-run]",
+      "set a percentage, on the ladder or not, or go to a stage, up or down", "",
+      "--db app.db set --percent 7.5 --phase canary --note \"one rack\"",
+      BIT(PERCENT) | BIT(PHASE) | BIT(STAGE) | BIT(EMERGENCY) | BIT(EXPECT_STAGE) |
+          BIT(EXPECT_REVISION) | BIT(DRY_RUN),
+      WORDS_NONE, 0, 0, COMMAND_CHANGES, set_run },
+    { "history", "[--limit N] [--all]", "show the changes, newest first", "",
+      "--db app.db history --limit 5", BIT(LIMIT) | BIT(ALL), WORDS_NONE, 0, 0, 0, history_run },
+    { "explain", "USER...", "say which cohort a user gets, and why",
+      "Prints hash, bucket, the rule that decided, the cohort at every stage, and a line of Python "
+      "that computes the same bucket.",
+      "--db app.db explain alice", 0, WORDS_ANY, 1, -1, 0, explain_run },
+    { "decide", "USER... | --stdin", "print the cohort of many users: id, tab, new or old",
+      "All are decided under one state, the one at the start. With --stdin one id a line is read; "
+      "an empty line gets old.",
+      "--db app.db decide --stdin < ids.txt", BIT(STDIN), WORDS_ANY, 0, -1, 0, decide_run },
+    { "override add", "USER new|old | --stdin new|old", "pin a user to a cohort",
+      "With --stdin the users are read from standard input, one a line, and pinned in one change.",
+      "--db app.db override add alice new --note \"beta tester\"", BIT(STDIN), WORDS_USER_COHORT, 1,
+      2, COMMAND_CHANGES, override_add_run },
+    { "override remove", "USER", "remove a user's pin", "", "--db app.db override remove alice", 0,
+      WORDS_ANY, 1, 1, COMMAND_CHANGES, override_remove_run },
+    { "override list", "", "show the pinned users", "", "--db app.db override list", 0, WORDS_NONE,
+      0, 0, 0, override_list_run },
+    { "flag list", "[--brief]", "show the flags and what obeys them", "", "--db app.db flag list",
+      BIT(BRIEF), WORDS_NONE, 0, 0, 0, flag_list_run },
+    { "flag on", "NAME", "switch a flag on", "", "--db app.db flag on checkout", 0, WORDS_FLAG, 1,
+      1, COMMAND_CHANGES, flag_on_run },
+    { "flag off", "NAME", "switch a flag off: the rollouts that obey it give everybody old", "",
+      "--db app.db flag off checkout --note \"INC-4711\"", 0, WORDS_FLAG, 1, 1, COMMAND_CHANGES,
+      flag_off_run },
+    { "verify", "", "prove that nobody edited the trail or the state",
+      "Exit code 8 when there are findings. Keep the head hash elsewhere: a trail cut short can "
+      "only be seen by comparing it.",
+      "--db app.db verify", 0, WORDS_NONE, 0, 0, 0, verify_run },
+    { "accept", "", "sign what stands in the store, after rows were changed outside",
+      "It asks nothing and prints what it signs: look with `verify` and `status` first.",
+      "--db app.db --rollout checkout accept --note \"edited by hand in INC-4711\"", 0, WORDS_NONE,
+      0, 0, COMMAND_CHANGES, accept_run },
+    { "doctor", "", "look for anything wrong around the store, with the next command for each",
+      "Rings the bell once, to see whether it works. Exit code 8 when something is unhealthy; "
+      "warnings alone give 0.",
+      "--db app.db doctor", 0, WORDS_NONE, 0, 0, 0, doctor_run },
+    { "completion", "bash|zsh|fish", "print completions for a shell", "",
+      "completion bash > /etc/bash_completion.d/canaryctl", 0, WORDS_SHELL, 1, 1, 0,
+      completion_run },
+    { "help", "[COMMAND]", "show all commands, or one", "", "help set", 0, WORDS_COMMAND, 0, 2, 0,
+      help_run },
+    { "clear-cache", "", "say why there is nothing to clear", "", "--clear-cache", 0, WORDS_NONE, 0,
+      0, COMMAND_HIDDEN, clear_cache_run },
+};
+
+const size_t commands_count = sizeof(commands_table) / sizeof(commands_table[0]);
+
+const struct command *commands_find_words(const char *name) {
+    for (size_t i = 0; name != NULL && i < commands_count; i++) {
+        if (strcmp(commands_table[i].name, name) == 0)
+            return &commands_table[i];
+    }
+    return NULL;
+}
+
+bool commands_is_first_word(const char *word) {
+    size_t length = strlen(word);
+    for (size_t i = 0; i < commands_count; i++) {
+        const char *name = commands_table[i].name;
+        if (length == strcspn(name, " ") && strncmp(name, word, length) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* `history`: the audit trail, newest first. */
+#include "jsonout.h"
+#include "percent.h"
+#include "session.h"
+#include "table.h"
+#include "when.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+struct history {
+    struct table table;
+    json_t *array;
+    bool all;
+    uint64_t rows;
+};
+
+static json_t *change_json(const canary_change *change) {
+    json_t *object = json_object();
+    json_object_set_new(object, "id", json_integer((json_int_t)change->id));
+    json_object_set_new(object, "rollout", jsonout_string(change->rollout));
+    json_object_set_new(object, "revision", json_integer((json_int_t)change->revision));
+    json_object_set_new(object, "action", jsonout_string(change->action));
+    json_object_set_new(object, "from_stage",
+                        change->from_stage < 0 ? json_null() : json_integer(change->from_stage));
+    json_object_set_new(object, "to_stage", json_integer(change->to_stage));
+    json_object_set_new(object, "from_percentage", jsonout_percent(change->from_percentage_bp));
+    json_object_set_new(object, "to_percentage", jsonout_percent(change->to_percentage_bp));
+    if (change->flag[0] != '\0')
+        json_object_set_new(object, "flag", jsonout_string(change->flag));
+    if (change->user_hash != 0) {
+        char hash[16];
+        snprintf(hash, sizeof(hash), "%08x", change->user_hash);
+        json_object_set_new(object, "user_hash", json_string(hash));
+    }
+    json_object_set_new(object, "at", jsonout_time(change->at_ns));
+    json_object_set_new(object, "by", jsonout_string(change->by));
+    json_object_set_new(object, "note", jsonout_string(change->note));
+    json_object_set_new(object, "hash", jsonout_string(change->hash));
+    json_object_set_new(object, "previous_hash", jsonout_string(change->previous_hash));
+    return object;
+}
+
+static void add_move(struct table *table, const canary_change *change) {
+    char from[PERCENT_SIZE];
+    char to[PERCENT_SIZE];
+    percent_format(change->from_percentage_bp, from);
+    percent_format(change->to_percentage_bp, to);
+    if (change->from_stage < 0)
+        table_cell(table, SAY_PLAIN, "%d", change->to_stage);
+    else if (change->from_stage == change->to_stage)
+        table_cell(table, SAY_PLAIN, "%d", change->to_stage);
+    else
+        table_cell(table, SAY_PLAIN, "%d -> %d", change->from_stage, change->to_stage);
+    if (change->from_stage < 0 || change->from_percentage_bp == change->to_percentage_bp)
+        table_cell(table, SAY_PLAIN, "%s %%", to);
+    else
+        table_cell(table,
+                   change->to_percentage_bp < change->from_percentage_bp ? SAY_WARN : SAY_GOOD,
+                   "%s -> %s %%", from, to);
+}
+
+static int add_row(void *user_data, const canary_change *change) {
+    struct history *history = user_data;
+    history->rows++;
+    if (history->array != NULL) {
+        json_array_append_new(history->array, change_json(change));
+        return 0;
+    }
+    struct table *table = &history->table;
+    char at[WHEN_SIZE];
+    when_short(change->at_ns, at);
+    table_cell(table, SAY_PLAIN, "%s", at);
+    if (history->all)
+        table_safe(table, SAY_PLAIN, change->rollout[0] != '\0' ? change->rollout : "-");
+    table_cell(table, SAY_PLAIN, "%" PRIu64, change->revision);
+    if (change->flag[0] != '\0')
+        table_cell(table, SAY_PLAIN, "%s %s", change->action, change->flag);
+    else if (change->user_hash != 0)
+        table_cell(table, SAY_PLAIN, "%s h=%08x", change->action, change->user_hash);
+    else
+        table_cell(table, SAY_PLAIN, "%s", change->action);
+    add_move(table, change);
+    table_safe(table, SAY_PLAIN, change->by);
+    table_safe(table, SAY_PLAIN, change->note);
+    return 0;
+}
+
+int history_run(struct session *session, int count, char **words) {
+    (void)count;
+    (void)words;
+    int64_t limit = 20;
+    int result = session_number(session, OPTION_LIMIT, INT64_MAX, &limit);
+    if (result == 0)
+        result = session_open(session, 0);
+    struct history history = { .all = session_given(session, OPTION_ALL) };
+    if (result == 0 && !history.all)
+        result = session_rollout(session);
+    if (result != 0)
+        return result;
+    static const char *const titles[] = { "TIME", "REV", "ACTION", "STAGE", "SHARE", "BY", "NOTE" };
+    static const char *const titles_all[] = { "TIME",  "ROLLOUT", "REV", "ACTION",
+                                              "STAGE", "SHARE",   "BY",  "NOTE" };
+    if (say_mode.json)
+        history.array = json_array();
+    else if (history.all)
+        table_begin(&history.table, 8, titles_all, 1u << 2);
+    else
+        table_begin(&history.table, 7, titles, 1u << 1);
+    canary_error error = CANARY_ERROR_INIT;
+    if (canary_history(session->store, history.all ? NULL : session->rollout, (uint64_t)limit, 0,
+                       add_row, &history, &error) != CANARY_OK)
+        return session_error(session, &error);
+    if (history.array != NULL) {
+        jsonout_print(history.array);
+        return 0;
+    }
+    struct text out = { 0 };
+    table_end(&history.table, &out, say_columns());
+    if (limit > 0 && history.rows == (uint64_t)limit)
+        text_addf(&out, "%sthe newest %" PRId64 "; --limit 0 shows all%s\n", say_begin(SAY_DIM),
+                  limit, say_end());
+    say_text(&out);
+    text_free(&out);
+    return 0;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of options, and reading a command line with it. */
+#include "options.h"
+
+#include "commands.h"
+#include "say.h"
+#include "text.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct option_entry options_table[OPTION_COUNT] = {
+    [OPTION_DB] = { "db", 0, "PATH", VALUE_FILE, "CANARY_DB", "the store's database file" },
+    [OPTION_ROLLOUT] = { "rollout", 0, "NAME", VALUE_ROLLOUT, "CANARY_ROLLOUT",
+                         "which rollout; not needed when the store has one" },
+    [OPTION_OUTPUT] = { "output", 'o', "FORMAT", VALUE_FORMAT, "CANARY_OUTPUT",
+                        "table (default) or json" },
+    [OPTION_BY] = { "by", 0, "WHO", VALUE_ANY, "CANARY_ACTOR",
+                    "who makes the change, for the trail; default: login name" },
+    [OPTION_NOTE] = { "note", 0, "TEXT", VALUE_ANY, NULL, "why, for the trail" },
+    [OPTION_TIMEOUT] = { "timeout", 0, "SECONDS", VALUE_ANY, NULL,
+                         "how long to wait for a locked store; default 5" },
+    [OPTION_HELP] = { "help", 'h', NULL, VALUE_NONE, NULL, "show help and an example" },
+    [OPTION_VERSION] = { "version", 'V', NULL, VALUE_NONE, NULL, "show the version" },
+    [OPTION_STAGES] = { "stages", 0, "P,P,...", VALUE_ANY, NULL,
+                        "rising percentages of stages 1, 2, ...; default 5,25,50,100" },
+    [OPTION_NAMES] = { "names", 0, "N,N,...", VALUE_ANY, NULL, "a name for each stage" },
+    [OPTION_DWELL] = { "dwell", 0, "T,T,...", VALUE_ANY, NULL,
+                       "how long each stage is meant to last: 30m,1h,2d,0" },
+    [OPTION_SALT] = { "salt", 0, "TEXT", VALUE_ANY, NULL,
+                      "mixed into the hash, so that other users come first" },
+    [OPTION_FLAG] = { "flag", 0, "NAME", VALUE_FLAG, NULL,
+                      "flag to obey; default: one named like the rollout" },
+    [OPTION_BRIEF] = { "brief", 0, NULL, VALUE_NONE, NULL, "names only, one a line" },
+    [OPTION_WATCH] = { "watch", 0, NULL, VALUE_NONE, NULL, "go on showing it until interrupted" },
+    [OPTION_EXPECT_STAGE] = { "expect-stage", 0, "N", VALUE_ANY, NULL,
+                              "refuse (exit 6) unless this is the present stage" },
+    [OPTION_EXPECT_REVISION] = { "expect-revision", 0, "N", VALUE_ANY, NULL,
+                                 "refuse (exit 6) unless this is the present revision" },
+    [OPTION_DRY_RUN] = { "dry-run", 0, NULL, VALUE_NONE, NULL,
+                         "say what would happen and change nothing" },
+    [OPTION_STAGE] = { "stage", 0, "N", VALUE_ANY, NULL, "a stage of the ladder, by its number" },
+    [OPTION_PERCENT] = { "percent", 0, "P", VALUE_ANY, NULL,
+                         "0 to 100, at most two decimals; on the ladder or not" },
+    [OPTION_PHASE] = { "phase", 0, "NAME", VALUE_ANY, NULL, "a name for that percentage" },
+    [OPTION_EMERGENCY] = { "emergency", 0, NULL, VALUE_NONE, NULL,
+                           "record it as an emergency; skips gates" },
+    [OPTION_LIMIT] = { "limit", 0, "N", VALUE_ANY, NULL,
+                       "at most so many changes, 0 for all; default 20" },
+    [OPTION_ALL] = { "all", 0, NULL, VALUE_NONE, NULL, "of every rollout of the store" },
+    [OPTION_STDIN] = { "stdin", 0, NULL, VALUE_NONE, NULL,
+                       "read user ids from standard input, one a line" },
+    [OPTION_LEGACY_STATUS] = { "status", 0, NULL, VALUE_NONE, NULL, "same as: status" },
+    [OPTION_LEGACY_ADVANCE] = { "advance", 0, NULL, VALUE_NONE, NULL, "same as: advance" },
+    [OPTION_LEGACY_ROLLBACK] = { "rollback", 0, NULL, VALUE_NONE, NULL, "same as: rollback" },
+    [OPTION_LEGACY_HISTORY] = { "history", 0, NULL, VALUE_NONE, NULL, "same as: history" },
+    [OPTION_LEGACY_CLEAR_CACHE] = { "clear-cache", 0, NULL, VALUE_NONE, NULL,
+                                    "says why there is nothing to clear" },
+    [OPTION_LEGACY_ADMIN] = { "admin", 0, "WHO", VALUE_ANY, NULL, "same as: --by" },
+    [OPTION_LEGACY_HISTORY_LIMIT] = { "history-limit", 0, "N", VALUE_ANY, NULL,
+                                      "same as: --limit" },
+};
+
+_Static_assert(OPTION_COUNT <= 64, "a command's options are a set of 64 bits");
+
+/* getopt_long answers this plus the id, out of the way of letters. */
+#define LONG_BASE 256
+
+static int id_of(int answer) {
+    if (answer >= LONG_BASE)
+        return answer - LONG_BASE;
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        if (options_table[id].letter != 0 && options_table[id].letter == answer)
+            return id;
+    }
+    return -1;
+}
+
+/* Length of the NAME in "--NAME" or "--NAME=value". */
+static size_t name_length(const char *argument) {
+    return strcspn(argument + 2, "=");
+}
+
+static int find_exact(const char *argument) {
+    if (strncmp(argument, "--", 2) != 0)
+        return -1;
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        if (strlen(options_table[id].name) == name_length(argument) &&
+            strncmp(options_table[id].name, argument + 2, name_length(argument)) == 0)
+            return id;
+    }
+    return -1;
+}
+
+static int unknown(const struct command *command, const char *argument, int letter) {
+    if (letter != 0)
+        return say_usage(command,
+                         "unknown option \"-%c\"; the letters are -o FORMAT, -h and -V "
+                         "(a user id that begins with - goes after --)",
+                         letter);
+    struct text several = { 0 };
+    int count = 0;
+    size_t length = name_length(argument);
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        if (length > 0 && strncmp(options_table[id].name, argument + 2, length) == 0)
+            text_addf(&several, "%s--%s", count++ == 0 ? "" : ", ", options_table[id].name);
+    }
+    int result;
+    if (count > 1) {
+        result =
+            say_usage(command, "\"%s\" is short for several options: %s", argument, several.data);
+    } else {
+        char name[64];
+        snprintf(name, sizeof(name), "%.*s", (int)(length < 60 ? length : 60), argument + 2);
+        const char *nearest = NULL;
+        int best = 3;
+        for (int id = 0; id < OPTION_COUNT; id++) {
+            int distance = say_distance(name, options_table[id].name);
+            if (distance < best) {
+                best = distance;
+                nearest = options_table[id].name;
+            }
+        }
+        result =
+            nearest != NULL
+                ? say_usage(command, "unknown option \"--%s\"; did you mean \"--%s\"?", name,
+                            nearest)
+                : say_usage(command, "unknown option \"--%s\"; --help lists what there is", name);
+    }
+    text_free(&several);
+    return result;
+}
+
+static int take(const struct command *command, struct options *out, int id, const char *value,
+                bool apart) {
+    const char *name = options_table[id].name;
+    if (value == NULL)
+        value = "";
+    /* "--rollout --db x" would otherwise take "--db" for the rollout and lose the database. */
+    if (apart && find_exact(value) >= 0)
+        return say_usage(command, "--%s needs a value (%s), but \"%s\" follows", name,
+                         options_table[id].argument, value);
+    if (options_table[id].argument != NULL && value[0] == '\0' && id != OPTION_SALT &&
+        id != OPTION_NOTE)
+        return say_usage(command, "--%s is empty; it takes %s: %s", name,
+                         options_table[id].argument, options_table[id].help);
+    if (out->value[id] != NULL && strcmp(out->value[id], value) != 0)
+        return say_usage(command, "--%s is given twice, as \"%s\" and \"%s\"", name, out->value[id],
+                         value);
+    out->value[id] = value;
+    return 0;
+}
+
+static void take_environment(struct options *out) {
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        const char *variable = options_table[id].environment;
+        const char *value = variable == NULL ? NULL : getenv(variable);
+        if (out->value[id] == NULL && value != NULL && value[0] != '\0') {
+            out->value[id] = value;
+            out->from_environment[id] = true;
+        }
+    }
+}
+
+int options_parse(int argc, char **argv, struct options *out) {
+    struct option long_options[OPTION_COUNT + 1] = { 0 };
+    /* "-" hands words over in place, so that options may follow them whatever POSIXLY_CORRECT says;
+     * ":" tells a missing value from an unknown option. */
+    char letters[2 * OPTION_COUNT + 3] = "-:";
+    size_t letter_count = 2;
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        const struct option_entry *entry = &options_table[id];
+        long_options[id].name = entry->name;
+        long_options[id].has_arg = entry->argument != NULL ? required_argument : no_argument;
+        long_options[id].val = LONG_BASE + id;
+        if (entry->letter != 0) {
+            letters[letter_count++] = entry->letter;
+            if (entry->argument != NULL)
+                letters[letter_count++] = ':';
+        }
+    }
+    const struct command *command = commands_find_words(options_guess_command(argc, argv));
+    *out = (struct options){ 0 };
+    out->words = text_memory(NULL, ((size_t)argc + 1) * sizeof(char *));
+    opterr = 0;
+    for (;;) {
+        int answer = getopt_long(argc, argv, letters, long_options, NULL);
+        if (answer == -1)
+            break;
+        const char *argument = argv[optind > 0 ? optind - 1 : 0];
+        if (answer == 1) {
+            out->words[out->word_count++] = optarg;
+        } else if (answer == ':') {
+            int id = id_of(optopt);
+            return say_usage(command, "--%s needs a value: %s", options_table[id].name,
+                             options_table[id].help);
+        } else if (answer == '?') {
+            if (optopt >= LONG_BASE)
+                return say_usage(command, "--%s takes no value, but \"%s\" gives one",
+                                 options_table[optopt - LONG_BASE].name, argument);
+            return unknown(command, argument, optopt);
+        } else {
+            int id = id_of(answer);
+            int result = take(command, out, id, optarg, optarg == argument);
+            if (result != 0)
+                return result;
+        }
+    }
+    while (optind < argc)
+        out->words[out->word_count++] = argv[optind++];
+    out->words[out->word_count] = NULL;
+    take_environment(out);
+    return 0;
+}
+
+bool options_want_json(int argc, char **argv) {
+    const char *format = getenv("CANARY_OUTPUT");
+    for (int i = 1; i < argc; i++) {
+        const char *argument = argv[i];
+        if (strcmp(argument, "--") == 0)
+            break;
+        if ((strcmp(argument, "-o") == 0 || strcmp(argument, "--output") == 0) && i + 1 < argc)
+            format = argv[++i];
+        else if (strncmp(argument, "--output=", 9) == 0)
+            format = argument + 9;
+        else if (strncmp(argument, "-o", 2) == 0)
+            format = argument + 2;
+    }
+    return format != NULL && strcmp(format, "json") == 0;
+}
+
+const char *options_guess_command(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        int id = find_exact(argv[i]);
+        if (id >= 0 && options_table[id].argument != NULL && strchr(argv[i], '=') == NULL)
+            i++;
+        else if (strcmp(argv[i], "-o") == 0)
+            i++;
+        else if (commands_is_first_word(argv[i])) {
+            /* "override add" is one command of two words. */
+            static char both[64];
+            if (i + 1 < argc) {
+                snprintf(both, sizeof(both), "%.30s %.30s", argv[i], argv[i + 1]);
+                if (commands_find_words(both) != NULL)
+                    return both;
+            }
+            return argv[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* Every option of every command: one table, from which parsing, help and completions are made. */
+#ifndef CTL_OPTIONS_H
+#define CTL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum option_id {
+    /* for every command */
+    OPTION_DB,
+    OPTION_ROLLOUT,
+    OPTION_OUTPUT,
+    OPTION_BY,
+    OPTION_NOTE,
+    OPTION_TIMEOUT,
+    OPTION_HELP,
+    OPTION_VERSION,
+    /* for some commands */
+    OPTION_STAGES,
+    OPTION_NAMES,
+    OPTION_DWELL,
+    OPTION_SALT,
+    OPTION_FLAG,
+    OPTION_BRIEF,
+    OPTION_WATCH,
+    OPTION_EXPECT_STAGE,
+    OPTION_EXPECT_REVISION,
+    OPTION_DRY_RUN,
+    OPTION_STAGE,
+    OPTION_PERCENT,
+    OPTION_PHASE,
+    OPTION_EMERGENCY,
+    OPTION_LIMIT,
+    OPTION_ALL,
+    OPTION_STDIN,
+    /* older spellings of commands and options */
+    OPTION_LEGACY_STATUS,
+    OPTION_LEGACY_ADVANCE,
+    OPTION_LEGACY_ROLLBACK,
+    OPTION_LEGACY_HISTORY,
+    OPTION_LEGACY_CLEAR_CACHE,
+    OPTION_LEGACY_ADMIN,
+    OPTION_LEGACY_HISTORY_LIMIT,
+    OPTION_COUNT
+};
+
+#define OPTION_BIT(id) (UINT64_C(1) << (id))
+#define OPTIONS_EVERYWHERE                                                                         \
+    (OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_ROLLOUT) | OPTION_BIT(OPTION_OUTPUT) |              \
+     OPTION_BIT(OPTION_BY) | OPTION_BIT(OPTION_NOTE) | OPTION_BIT(OPTION_TIMEOUT) |                \
+     OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION))
+
+/* What completes an option's value. */
+enum option_value {
+    VALUE_NONE, /* the option takes none */
+    VALUE_ANY,  /* nothing can be offered */
+    VALUE_FILE,
+    VALUE_ROLLOUT,
+    VALUE_FORMAT,
+    VALUE_FLAG
+};
+
+struct option_entry {
+    const char *name;
+    char letter;          /* 0 = none */
+    const char *argument; /* shown in help; NULL = the option takes no value */
+    enum option_value value;
+    const char *environment; /* variable that stands for it; NULL = none */
+    const char *help;
+};
+
+extern const struct option_entry options_table[OPTION_COUNT];
+
+struct options {
+    const char *value[OPTION_COUNT]; /* NULL = not given; "" for options without a value */
+    bool from_environment[OPTION_COUNT];
+    char **words; /* what is no option, in order */
+    int word_count;
+};
+
+/* Reads a whole command line, options before or after the words, then the environment. Returns 0,
+ * or the exit code after an error was told. */
+int options_parse(int argc, char **argv, struct options *out);
+
+/* Whether the command line asks for JSON; usable before and without a successful parse. */
+bool options_want_json(int argc, char **argv);
+
+/* The command that a command line seems to mean, for the error about it; NULL when it names none.
+ */
+const char *options_guess_command(int argc, char **argv);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* See watch.h. Redraws on a terminal; piped, prints a line whenever something differs. */
+#include "watch.h"
+
+#include "jsonout.h"
+#include "percent.h"
+#include "state.h"
+#include "when.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/* How often to look at what the watcher thread has found; the eye sees no less. */
+#define LOOK_MS 50
+/* On a terminal the age goes on even when nothing changes. */
+#define REDRAW_NS (WHEN_SECOND / 2)
+
+struct watch {
+    struct session *session;
+    canary_ctx *context;
+    canary_ctx_info info;
+    canary_rollout state;
+    bool state_known;
+    int height; /* lines drawn last */
+};
+
+static const char *source_name(int source) {
+    static const char *const names[] = {
+        "none", "open", "bell", "tick", "refresh", "change", "fork"
+    };
+    return source >= 0 && source < 7 ? names[source] : "unknown";
+}
+
+static void look(struct watch *watch) {
+    watch->info = (canary_ctx_info)CANARY_CTX_INFO_INIT;
+    canary_info(watch->context, &watch->info);
+}
+
+static void read_state(struct watch *watch) {
+    watch->state = (canary_rollout)STATE_ROLLOUT_INIT;
+    watch->state_known = canary_rollout_read(watch->session->store, watch->session->rollout,
+                                             &watch->state, NULL) == CANARY_OK;
+}
+
+/* What counts as a change: everything but the age. */
+static bool differs(const canary_ctx_info *a, const canary_ctx_info *b) {
+    return a->revision != b->revision || a->stage != b->stage ||
+           a->percentage_bp != b->percentage_bp || a->effective_bp != b->effective_bp ||
+           a->kill_reasons != b->kill_reasons || a->doubt != b->doubt ||
+           a->last_error != b->last_error || a->overrides_new != b->overrides_new ||
+           a->overrides_old != b->overrides_old || strcmp(a->stage_name, b->stage_name) != 0;
+}
+
+static void say_line(const struct watch *watch) {
+    const canary_ctx_info *info = &watch->info;
+    char at[WHEN_SIZE];
+    char configured[PERCENT_SIZE];
+    char effective[PERCENT_SIZE];
+    when_rfc3339(when_now(), at);
+    percent_format(info->percentage_bp, configured);
+    percent_format(info->effective_bp, effective);
+    struct text out = { 0 };
+    text_addf(&out, "%s %s revision %" PRIu64 " stage %d ", at, info->rollout, info->revision,
+              info->stage);
+    text_safe_string(&out, info->stage_name);
+    text_addf(&out, ": %s %% configured, %s %% effective", configured, effective);
+    if (info->kill_reasons != 0) {
+        text_add(&out, "; killed by ");
+        state_kill_text(info->kill_reasons, &out);
+    }
+    if (info->doubt != 0) {
+        text_add(&out, "; in doubt: ");
+        state_doubt_text(info->doubt, &out);
+    }
+    if (watch->state_known && watch->state.revision == info->revision) {
+        text_add(&out, "; by ");
+        text_safe_string(&out, watch->state.updated_by);
+        if (watch->state.note[0] != '\0') {
+            text_add(&out, ": ");
+            text_safe_string(&out, watch->state.note);
+        }
+    }
+    text_addf(&out, "; seen by %s", source_name(info->source));
+    if (info->last_error != 0) {
+        text_add(&out, "; last error: ");
+        text_safe_string(&out, info->last_message);
+    }
+    text_add(&out, "\n");
+    say_text(&out);
+    text_free(&out);
+}
+
+static void say_object(const struct watch *watch) {
+    const canary_ctx_info *info = &watch->info;
+    json_t *object = watch->state_known ? state_json(&watch->state) : json_object();
+    /* The context's numbers are what this host acts on; they win over the store's. */
+    json_object_set_new(object, "rollout", jsonout_string(info->rollout));
+    json_object_set_new(object, "stage", json_integer(info->stage));
+    json_object_set_new(object, "stage_name", jsonout_string(info->stage_name));
+    json_object_set_new(object, "percentage", jsonout_percent(info->percentage_bp));
+    json_object_set_new(object, "effective_percentage", jsonout_percent(info->effective_bp));
+    json_object_set_new(object, "killed", json_boolean(info->kill_reasons != 0));
+    json_object_set_new(object, "kill_reasons", state_kill_words(info->kill_reasons));
+    json_object_set_new(object, "doubt", state_doubt_words(info->doubt));
+    json_object_set_new(object, "revision", json_integer((json_int_t)info->revision));
+    json_object_set_new(object, "seen_at", jsonout_time(when_now()));
+    json_object_set_new(object, "source", json_string(source_name(info->source)));
+    json_object_set_new(object, "age_ms",
+                        info->age_ns < 0 ? json_null() : jsonout_milliseconds(info->age_ns));
+    json_object_set_new(object, "last_error",
+                        info->last_error != 0 ? json_string(canary_error_name(info->last_error))
+                                              : json_null());
+    json_object_set_new(object, "last_message", jsonout_string(info->last_message));
+    jsonout_line(object);
+}
+
+/* How fresh the picture is, and what stands in the way of a fresh one. */
+static void add_freshness(const struct watch *watch, struct text *out) {
+    const canary_ctx_info *info = &watch->info;
+    char span[WHEN_SIZE] = "never";
+    if (info->age_ns >= 0)
+        when_span(info->age_ns, span);
+    text_addf(out, "  %sseen     %s  confirmed %s%s, last change seen by %s; %s\n",
+              say_begin(SAY_DIM), say_end(), span, info->age_ns >= 0 ? " ago" : "",
+              source_name(info->source),
+              info->bell == 1 ? "the bell reaches this host" : "no bell: by polling");
+    if (info->last_error != 0) {
+        text_addf(out, "  %serror    %s  ", say_begin(SAY_BAD), say_end());
+        text_safe_string(out, info->last_message);
+        text_addf(out, " (%s)\n", canary_error_name(info->last_error));
+    }
+}
+
+static void redraw(struct watch *watch) {
+    struct text out = { 0 };
+    char at[WHEN_SIZE];
+    when_short(when_now(), at);
+    text_add(&out, "\033[H"); /* to the top, without clearing: nothing flickers */
+    text_addf(&out, "%scanaryctl  %s  Ctrl-C ends%s\n\n", say_begin(SAY_DIM), at, say_end());
+    if (watch->state_known)
+        state_describe(&watch->state, &out);
+    else
+        text_addf(&out, "%s: the store cannot be read now; in effect on this host: %u.%02u %%\n",
+                  watch->info.rollout, watch->info.effective_bp / 100,
+                  watch->info.effective_bp % 100);
+    add_freshness(watch, &out);
+    /* Each line ends its rest, and the end of the picture what was below it. */
+    struct text screen = { 0 };
+    for (size_t i = 0; i < out.size; i++) {
+        if (out.data[i] == '\n')
+            text_add(&screen, "\033[K");
+        text_bytes(&screen, &out.data[i], 1);
+    }
+    text_add(&screen, "\033[J");
+    say_text(&screen);
+    text_free(&screen);
+    text_free(&out);
+}
+
+static void show(struct watch *watch) {
+    if (say_mode.terminal && !say_mode.json)
+        redraw(watch);
+    else if (say_mode.json)
+        say_object(watch);
+    else
+        say_line(watch);
+}
+
+static void follow(struct watch *watch, int signals) {
+    bool on_terminal = say_mode.terminal && !say_mode.json;
+    struct pollfd wait[2] = { { .fd = signals, .events = POLLIN },
+                              { .fd = on_terminal ? -1 : STDOUT_FILENO, .events = 0 } };
+    canary_ctx_info shown;
+    int64_t drawn = 0;
+    look(watch);
+    read_state(watch);
+    shown = watch->info;
+    show(watch);
+    drawn = when_monotonic();
+    for (;;) {
+        poll(wait, 2, LOOK_MS);
+        /* A reader that went away shows as an error on the pipe, long before the next write. */
+        if ((wait[0].revents & POLLIN) != 0 || (wait[1].revents & POLLERR) != 0)
+            return;
+        look(watch);
+        if (differs(&watch->info, &shown)) {
+            read_state(watch);
+            shown = watch->info;
+            show(watch);
+            drawn = when_monotonic();
+        } else if (on_terminal && when_monotonic() - drawn >= REDRAW_NS) {
+            show(watch);
+            drawn = when_monotonic();
+        }
+    }
+}
+
+int watch_follow(struct session *session) {
+    /* Blocked before the watcher thread begins, so that no other thread gets the signal. */
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    int descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    struct watch watch = { .session = session };
+    canary_options options = CANARY_OPTIONS_INIT;
+    options.busy_timeout_ns = session->busy_timeout_ns;
+    canary_error error = CANARY_ERROR_INIT;
+    if (canary_open(session_value(session, OPTION_DB), session->rollout, &options, &watch.context,
+                    &error) != CANARY_OK) {
+        close(descriptor);
+        return session_error(session, &error);
+    }
+    bool on_terminal = say_mode.terminal && !say_mode.json;
+    /* The other screen, without a cursor: what the operator had before comes back at the end. */
+    if (on_terminal)
+        say_out("\033[?1049h\033[?25l\033[H\033[J", 20);
+    follow(&watch, descriptor);
+    if (on_terminal)
+        say_out("\033[?25h\033[?1049l", 14);
+    canary_close(&watch.context);
+    close(descriptor);
+    if (on_terminal && watch.state_known) {
+        struct text out = { 0 };
+        state_describe(&watch.state, &out);
+        say_text(&out);
+        text_free(&out);
+    }
+    return 0;
+}
