@@ -29,7 +29,7 @@ typedef struct canary_store canary_store; /* opaque: where rollouts live */
 typedef struct canary_ctx canary_ctx;     /* opaque: one rollout, ready to decide */
 
 #define CANARY_NAME_MAX 128  /* longest rollout or flag name, bytes; [A-Za-z0-9._-] */
-#define CANARY_SALT_MAX 128  /* longest salt, bytes; any bytes but NUL */
+#define CANARY_SALT_MAX 128  /* longest salt, bytes; UTF-8 without control characters */
 #define CANARY_PHASE_MAX 63  /* longest stage or phase name, bytes; [A-Za-z0-9._-] */
 #define CANARY_ACTOR_MAX 255 /* longest `by`, bytes, UTF-8 without control characters */
 #define CANARY_NOTE_MAX 1023 /* longest `note`, bytes, UTF-8 */

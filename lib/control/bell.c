@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/bell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sodium/crypto_hash_sha256.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/bell_format.h"
+
+/* A pread beside a pwrite may see half of it. Damage that is only that is gone after a few looks.
+ */
+enum { LOOKS = 8 };
+
+static uint64_t first_eight(crypto_hash_sha256_state *state) {
+    unsigned char digest[crypto_hash_sha256_BYTES];
+    uint64_t value;
+
+    crypto_hash_sha256_final(state, digest);
+    memcpy(&value, digest, sizeof value);
+    return value;
+}
+
+uint64_t canary__bell_key(const char *rollout) {
+    crypto_hash_sha256_state state;
+    uint64_t key;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const unsigned char *)rollout, strlen(rollout));
+    key = first_eight(&state);
+    return key != 0 ? key : 1; /* 0 marks an empty entry */
+}
+
+uint64_t canary__bell_check_of(const struct canary__bell_entry *entry) {
+    static const char tag[] = "canary-bell-1";
+    crypto_hash_sha256_state state;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const unsigned char *)tag, sizeof tag);
+    crypto_hash_sha256_update(&state, (const unsigned char *)entry,
+                              offsetof(struct canary__bell_entry, check));
+    return first_eight(&state);
+}
+
+int canary__bell_empty(const struct canary__bell_entry *entry) {
+    static const struct canary__bell_entry nothing;
+
+    return memcmp(entry, &nothing, sizeof nothing) == 0;
+}
+
+int canary__bell_valid(const struct canary__bell_entry *entry) {
+    return entry->key != 0 && entry->cap_bp <= 10000 &&
+           (entry->state == CANARY__BELL_PENDING || entry->state == CANARY__BELL_RECORDED) &&
+           entry->check == canary__bell_check_of(entry);
+}
+
+void canary__bell_init(struct canary__bell *bell, const char *path) {
+    *bell = (struct canary__bell){ .path = path, .fd = -1 };
+}
+
+void canary__bell_close(struct canary__bell *bell) {
+    if (bell->word != NULL) {
+        munmap((void *)(uintptr_t)bell->word, CANARY__BELL_SIZE);
+        bell->word = NULL;
+    }
+    if (bell->fd >= 0) {
+        close(bell->fd);
+        bell->fd = -1;
+    }
+}
+
+static void open_bell(struct canary__bell *bell) {
+    struct stat status;
+    void *page;
+
+    bell->fd = open(bell->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (bell->fd < 0) {
+        return;
+    }
+    if (fstat(bell->fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_size < (off_t)CANARY__BELL_SIZE) {
+        canary__bell_close(bell);
+        return;
+    }
+    bell->device = status.st_dev;
+    bell->inode = status.st_ino;
+    page = mmap(NULL, CANARY__BELL_SIZE, PROT_READ, MAP_SHARED, bell->fd, 0);
+    bell->word = page == MAP_FAILED ? NULL : page;
+}
+
+static void notice_replacement(struct canary__bell *bell) {
+    struct stat status;
+
+    if (stat(bell->path, &status) != 0 || status.st_dev != bell->device ||
+        status.st_ino != bell->inode || status.st_size < (off_t)CANARY__BELL_SIZE) {
+        canary__bell_close(bell);
+    }
+}
+
+static void parse(const unsigned char *bytes, struct canary__bell_image *image) {
+    image->present = 1;
+    image->damaged = memcmp(bytes + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8) != 0;
+    image->pending = 0;
+    memcpy(&image->ring, bytes, sizeof image->ring);
+    memcpy(image->entries, bytes + CANARY__BELL_FIRST, sizeof image->entries);
+    for (unsigned i = 0; i < CANARY__BELL_ENTRIES; i++) {
+        struct canary__bell_entry *entry = &image->entries[i];
+
+        if (canary__bell_empty(entry)) {
+            continue;
+        }
+        if (!canary__bell_valid(entry)) {
+            image->damaged++;
+            memset(entry, 0, sizeof *entry);
+        } else if (entry->state == CANARY__BELL_PENDING) {
+            image->pending++;
+        }
+    }
+}
+
+void canary__bell_read(struct canary__bell *bell, int check_path,
+                       struct canary__bell_image *image) {
+    unsigned char bytes[CANARY__BELL_SIZE];
+
+    memset(image, 0, sizeof *image);
+    if (bell->path == NULL) {
+        return;
+    }
+    if (bell->fd >= 0 && check_path) {
+        notice_replacement(bell);
+    }
+    if (bell->fd < 0) {
+        open_bell(bell);
+    }
+    if (bell->fd < 0) {
+        return;
+    }
+    for (int look = 0; look < LOOKS; look++) {
+        if (pread(bell->fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+            memset(image, 0, sizeof *image);
+            return;
+        }
+        parse(bytes, image);
+        if (image->damaged == 0) {
+            return;
+        }
+        sched_yield();
+    }
+}
+
+const struct canary__bell_entry *canary__bell_find(const struct canary__bell_image *image,
+                                                   uint64_t key) {
+    for (unsigned i = 0; i < CANARY__BELL_ENTRIES; i++) {
+        if (image->entries[i].key == key) {
+            return &image->entries[i];
+        }
+    }
+    return NULL;
+}

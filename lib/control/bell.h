@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* The doorbell: one page in a file beside the store through which processes of one host wake each
+ * other, and hear of a rollback before it is committed.
+ *
+ *     0   ring word, 4 bytes: a new random value at every ring; the futex that readers wait on
+ *     8   magic "CANBELL1"
+ *     64  126 entries of 32 bytes, all zero when never used, else:
+ *           key       8   first 8 bytes of SHA-256(rollout name)
+ *           revision  8   see below
+ *           cap       4   basis points: what exposure may at most be
+ *           state     4   1 pending, 2 recorded
+ *           check     8   first 8 bytes of SHA-256("canary-bell-1" 0x00, the 24 bytes before)
+ *     numbers in the host's byte order: the file never leaves the host.
+ *
+ * An entry can only lower. Pending: a rollback was rung; the cap holds whatever the store says,
+ * until a rollback is recorded. Recorded: the cap holds for who has not yet read state of that
+ * revision. A damaged entry may have been anybody's: everybody gets `old`.
+ *
+ * Written by pwrite only and read by pread only. A store or load through a mapping of a file that
+ * was cut short, or lies on a full copy-on-write file system, would kill the process with SIGBUS;
+ * the mapping serves the futex call alone. The file is never truncated, renamed or replaced once
+ * there. */
+#ifndef CANARY__BELL_H
+#define CANARY__BELL_H
+
+#include <canary/error.h>
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CANARY__BELL_SIZE 4096u
+#define CANARY__BELL_FIRST 64u
+#define CANARY__BELL_ENTRIES 126u
+
+#define CANARY__BELL_PENDING 1u
+#define CANARY__BELL_RECORDED 2u
+
+struct canary__bell_entry {
+    uint64_t key;
+    uint64_t revision;
+    uint32_t cap_bp;
+    uint32_t state;
+    uint64_t check;
+};
+
+/* What one reading saw. */
+struct canary__bell_image {
+    int present;      /* the file is there, whole, and carries the magic */
+    uint32_t ring;    /* value to wait for a change of */
+    uint32_t damaged; /* entries, or the head, that cannot be believed */
+    uint32_t pending; /* entries that are pending */
+    struct canary__bell_entry entries[CANARY__BELL_ENTRIES];
+};
+
+/* The reader's side, kept open. */
+struct canary__bell {
+    const char *path; /* NULL: the store has no bell */
+    int fd;           /* -1: not open */
+    dev_t device;
+    ino_t inode;
+    const uint32_t *word; /* mapping, for the futex only; NULL: poll */
+};
+
+void canary__bell_init(struct canary__bell *bell, const char *path);
+void canary__bell_close(struct canary__bell *bell);
+
+/* Opens the file when it is there and not open; with `check_path`, also notices another file in its
+ * place. Then reads it. Never fails: what cannot be read is not present. */
+void canary__bell_read(struct canary__bell *bell, int check_path, struct canary__bell_image *image);
+
+/* The entry of a rollout, or NULL. */
+const struct canary__bell_entry *canary__bell_find(const struct canary__bell_image *image,
+                                                   uint64_t key);
+
+uint64_t canary__bell_key(const char *rollout);
+
+/* The writer's side: each call opens the file afresh, makes it when it is missing (with the owner
+ * and mode of `like`, the store's file), and lets go of it. 0 or CANARY_E_SYSTEM / _PERMISSION. */
+
+/* Wakes everybody. */
+int canary__bell_ring(const char *path, canary_error *error);
+
+/* Puts the entry of a rollout; does not wake. */
+int canary__bell_put(const char *path, uint64_t key, uint64_t revision,
+                     uint32_t cap_bp, uint32_t state, canary_error *error);
+
+/* Empties damaged entries and writes the head anew. */
+int canary__bell_repair(const char *path, canary_error *error);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* What is believed of a rollout. The rule behind every line: what is unauthenticated, damaged or in
+ * doubt may lower exposure at once; it never raises it. */
+#include "control/follow.h"
+
+#include <string.h>
+
+/* A pending rollback caps until one is recorded. A recorded one caps who has not read it yet. When
+ * the entry is gone (another file, a lost page) the cap stays until the store has moved on. */
+void canary__follow_bell(struct canary__follower *f, const struct canary__bell_image *image) {
+    const struct canary__bell_entry *entry;
+    uint64_t revision = f->loaded ? f->good.revision : 0;
+
+    f->bell_damaged = image->present && image->damaged > 0;
+    entry = image->present ? canary__bell_find(image, f->bell_key) : NULL;
+    if (entry != NULL) {
+        f->capped = entry->state == CANARY__BELL_PENDING || revision < entry->revision;
+        f->cap_bp = entry->cap_bp;
+        f->cap_revision = revision;
+    } else if (f->capped && !f->bell_damaged && revision > f->cap_revision) {
+        f->capped = 0;
+    }
+}
+
+static int salt_moved(const struct canary__follower *f, const struct canary__rollout_row *row) {
+    return f->loaded && strcmp(f->good.salt, row->salt) != 0;
+}
+
+/* Is this row the trail's, or an older signed one put back by hand? Looked at once, when nothing is
+ * known yet; later the revision tells. */
+static int matches_trail(struct canary__follower *f, void *transaction,
+                         const struct canary__rollout_row *row) {
+    struct canary__change_row last;
+
+    if (canary__row_read_last(&f->store->methods, transaction, f->name, &last, NULL) != CANARY_OK) {
+        return 0;
+    }
+    return last.intact && last.public.revision == row->revision &&
+           last.public.to_percentage_bp == row->percentage_bp;
+}
+
+static void believe_rollout(struct canary__follower *f, void *transaction,
+                            const struct canary__rollout_row *row) {
+    int good = row->intact && row->algorithm == CANARY_ALGORITHM_SHA256 && !salt_moved(f, row) &&
+               !f->store->trail_doubt && strcmp(row->name, f->name) == 0;
+
+    if (good && f->loaded) {
+        good = row->revision >= f->good.revision;
+    } else if (good) {
+        good = matches_trail(f, transaction, row);
+    }
+    if (good) {
+        if (!f->loaded) {
+            canary__snapshot_salt(f->ctx, row->salt);
+            f->loaded = 1;
+        }
+        f->good = *row;
+        f->row_bp = row->percentage_bp;
+        return;
+    }
+    f->doubt |= CANARY_DOUBT_ROLLOUT;
+    if (f->loaded) {
+        f->row_bp =
+            row->percentage_bp < f->good.percentage_bp ? row->percentage_bp : f->good.percentage_bp;
+    }
+}
+
+static void believe_flag(struct canary__follower *f, const struct canary__flag_row *flag) {
+    if (flag->intact && !f->store->trail_doubt && flag->updated_at >= f->good_flag_at) {
+        f->good_flag = flag->enabled;
+        f->good_flag_at = flag->updated_at;
+        f->flag_off = !flag->enabled;
+        return;
+    }
+    f->doubt |= CANARY_DOUBT_FLAG;
+    f->flag_off = !flag->present || !flag->enabled || f->good_flag != 1;
+}
+
+int canary__follow_rows(struct canary__follower *f, void *transaction, canary_error *error) {
+    const canary_storage_methods *methods = &f->store->methods;
+    struct canary__rollout_row row;
+    struct canary__flag_row flag;
+    int code = canary__row_read_rollout(methods, transaction, f->name, &row, error);
+
+    if (code != CANARY_OK) {
+        return code;
+    }
+    /* A row in doubt may name another flag; the one last known rules. */
+    code = canary__row_read_flag(methods, transaction,
+                                 row.intact || !f->loaded ? row.flag : f->good.flag, &flag, error);
+    if (code != CANARY_OK) {
+        return code;
+    }
+    f->doubt &= CANARY_DOUBT_OVERRIDES;
+    believe_rollout(f, transaction, &row);
+    believe_flag(f, &flag);
+    return CANARY_OK;
+}
+
+uint32_t canary__follow_kills(const struct canary__follower *f) {
+    return (f->loaded && f->flag_off ? CANARY_KILL_FLAG : 0) |
+           (f->killed_by_environment ? CANARY_KILL_ENVIRONMENT : 0) |
+           (f->bell_damaged ? CANARY_KILL_BELL : 0);
+}
+
+uint32_t canary__follow_doubt(const struct canary__follower *f) {
+    return f->doubt | (f->bell_damaged ? CANARY_DOUBT_BELL : 0) |
+           (f->capped ? CANARY_DOUBT_ROLLBACK : 0) |
+           (f->store->trail_doubt ? CANARY_DOUBT_TRAIL : 0);
+}
+
+/* Field by field: padding has no defined value. */
+static int same_state(const struct canary__state *a, const struct canary__state *b) {
+    return a->loaded == b->loaded && a->killed == b->killed && a->stage == b->stage &&
+           a->percentage_bp == b->percentage_bp && a->effective_bp == b->effective_bp &&
+           a->revision == b->revision && a->pins == b->pins;
+}
+
+void canary__follow_publish(struct canary__follower *f, int source) {
+    struct canary__state state = { .stage = -1 };
+
+    state.loaded = f->loaded;
+    state.killed = canary__follow_kills(f) != 0;
+    if (f->loaded) {
+        state.stage = f->good.stage;
+        state.percentage_bp = f->good.percentage_bp;
+        state.revision = f->good.revision;
+        state.effective_bp = f->row_bp;
+        state.pins = f->pins;
+    }
+    if (f->capped && f->cap_bp < state.effective_bp) {
+        state.effective_bp = f->cap_bp;
+    }
+    if (f->pins_unsafe) {
+        /* Which users were pinned to `old` is not known: it could be any. */
+        state.effective_bp = 0;
+        state.pins = NULL;
+    }
+    if (f->publications > 0 && same_state(&state, &f->shown)) {
+        return;
+    }
+    canary__snapshot_publish(f->ctx, &state);
+    f->shown = state;
+    f->source = source;
+    f->publications++;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/lower.h"
+
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/text.h"
+#include "control/follow.h"
+
+void canary__lower_move(struct canary__rollout_row *row, uint32_t percentage_bp,
+                        const char *phase) {
+    row->percentage_bp = percentage_bp;
+    row->stage = canary__row_stage_of(row, percentage_bp);
+    canary__text_copy(row->phase, sizeof row->phase,
+                      phase != NULL ? phase : row->stages[row->stage].name);
+}
+
+static int put(canary_store *store, const struct canary__lowering *lowering, uint64_t revision,
+               uint32_t state, canary_error *error) {
+    return canary__bell_put(store->bell.path, canary__bell_key(lowering->rollout), revision,
+                            lowering->cap_bp, state, error);
+}
+
+/* Caps, or frees again, this process at once, bell or no bell. */
+static void cap_here(canary_store *store, struct canary__lowering *lowering, int capped) {
+    canary__store_lock(store);
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        if (strcmp(f->name, lowering->rollout) == 0) {
+            f->capped = capped;
+            f->cap_bp = lowering->cap_bp;
+            f->cap_revision = f->loaded ? f->good.revision : 0;
+            canary__follow_publish(f, CANARY_SOURCE_CHANGE);
+            lowering->local = capped;
+        }
+    }
+    canary__store_unlock(store);
+}
+
+static void lower_now(canary_store *store, struct canary__lowering *lowering) {
+    canary_error error = CANARY_ERROR_INIT;
+
+    if (store->bell.path != NULL) {
+        int code = put(store, lowering, 0, CANARY__BELL_PENDING, &error);
+
+        if (code == CANARY_OK) {
+            code = canary__bell_ring(store->bell.path, &error);
+            lowering->rung = code == CANARY_OK;
+        }
+        if (code != CANARY_OK) {
+            canary__log(&store->hooks, CANARY_LOG_WARNING,
+                        "canary: %s; the rollback takes effect when it is committed",
+                        error.message);
+        }
+    }
+    cap_here(store, lowering, 1);
+}
+
+/* The call was a mistake (no such rollout, a raise): nothing is to stay. */
+static void withdraw(canary_store *store, struct canary__lowering *lowering) {
+    canary_error ignored = CANARY_ERROR_INIT;
+
+    if (lowering->rung) {
+        put(store, lowering, 0, CANARY__BELL_RECORDED, &ignored);
+        canary__bell_ring(store->bell.path, &ignored);
+    }
+    cap_here(store, lowering, 0);
+}
+
+/* In effect, not recorded: the entry is pending (again), so that no other change lifts it. */
+static void keep_lowered(canary_store *store, const struct canary__lowering *lowering,
+                         canary_error *error) {
+    canary_error ignored = CANARY_ERROR_INIT;
+
+    if (lowering->rung) {
+        put(store, lowering, 0, CANARY__BELL_PENDING, &ignored);
+        canary__bell_ring(store->bell.path, &ignored);
+    }
+    error->in_effect = lowering->rung || lowering->local;
+}
+
+static int settle_target(struct canary__edit *edit, const struct canary__rollout_row *row,
+                         struct canary__lowering *lowering) {
+    if (lowering->stage >= 0) {
+        if (lowering->stage > 0 && (uint32_t)lowering->stage >= row->stage_count) {
+            return canary__fail(edit->error, CANARY_E_INVALID, 0,
+                                "stage %d: \"%s\" has stages 0 to %u", lowering->stage, row->name,
+                                row->stage_count > 0 ? row->stage_count - 1 : 0);
+        }
+        lowering->to_bp = lowering->stage == 0 ? 0 : row->stages[lowering->stage].percentage_bp;
+    }
+    if (lowering->to_bp > row->percentage_bp) {
+        return canary__fail(edit->error, CANARY_E_INVALID, 0,
+                            "a rollback cannot raise exposure: %u.%02u %% is above the present "
+                            "%u.%02u %% of \"%s\"; use advance or set",
+                            lowering->to_bp / 100, lowering->to_bp % 100, row->percentage_bp / 100,
+                            row->percentage_bp % 100, row->name);
+    }
+    return CANARY_OK;
+}
+
+static int record(struct canary__edit *edit, struct canary__lowering *lowering) {
+    struct canary__rollout_row row;
+    struct canary__rollout_row before;
+    int code = canary__edit_load(edit, lowering->rollout, &row);
+
+    if (code == CANARY_OK) {
+        code = settle_target(edit, &row, lowering);
+    }
+    if (code != CANARY_OK) {
+        return code;
+    }
+    before = row;
+    edit->rearm = 0; /* this is the rollback that such an entry waits for */
+    canary__lower_move(&row, lowering->to_bp, lowering->phase);
+    code = canary__edit_write(edit, &row, &before, lowering->action, "", 0);
+    if (code == CANARY_OK && lowering->rung) {
+        /* Before the commit: whoever reads the new revision is thereby freed of the cap, and nobody
+         * is freed before. */
+        canary_error ignored = CANARY_ERROR_INIT;
+
+        put(edit->store, lowering, row.revision, CANARY__BELL_RECORDED, &ignored);
+    }
+    return code;
+}
+
+/* What a look without waiting already shows to be wrong is refused before anything is rung. */
+static int foresee(struct canary__edit *edit, struct canary__lowering *lowering) {
+    canary_store *store = edit->store;
+    canary_error ignored = CANARY_ERROR_INIT;
+    struct canary__rollout_row row;
+    void *transaction = NULL;
+    int code;
+
+    canary__store_lock(store);
+    code = store->methods.begin(store->implementation, CANARY_STORAGE_READ, &transaction, &ignored);
+    if (code == CANARY_OK) {
+        code = canary__row_read_rollout(&store->methods, transaction, lowering->rollout, &row,
+                                        edit->error);
+        store->methods.end(transaction, 0, &ignored);
+    } else {
+        code = CANARY_E_BUSY;
+    }
+    canary__store_unlock(store);
+    if (code == CANARY_E_NOT_FOUND) {
+        return code;
+    }
+    if (code != CANARY_OK) {
+        return CANARY_OK; /* cannot be told now; in doubt everybody goes to 0 %, the default cap */
+    }
+    code = settle_target(edit, &row, lowering);
+    lowering->cap_bp = lowering->to_bp;
+    return code;
+}
+
+int canary__lower(struct canary__edit *edit, struct canary__lowering *lowering,
+                  canary_change *out) {
+    canary_error own = CANARY_ERROR_INIT;
+    canary_error *error = edit->error;
+    int dry = (edit->options.flags & CANARY_CHANGE_DRY_RUN) != 0;
+    int code;
+
+    edit->error = &own;
+    code = foresee(edit, lowering);
+    if (code != CANARY_OK) {
+        canary__fail_copy(error, &own);
+        return code;
+    }
+    if (!dry) {
+        lower_now(edit->store, lowering);
+    }
+    code = canary__edit_start(edit);
+    if (code == CANARY_OK) {
+        code = record(edit, lowering);
+        code = canary__edit_end(edit, code, out);
+    }
+    if (code == CANARY_OK) {
+        return code;
+    }
+    if (!dry && (code == CANARY_E_NOT_FOUND || code == CANARY_E_INVALID)) {
+        withdraw(edit->store, lowering);
+    } else if (!dry) {
+        keep_lowered(edit->store, lowering, &own);
+    }
+    canary__fail_copy(error, &own);
+    return code;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* One look at bell and store, and the publication of what changed. */
+#include <canary/canary.h>
+
+#include <string.h>
+
+#include "base/fail.h"
+#include "base/text.h"
+#include "control/follow.h"
+
+/* Does the trail continue what this process saw? A store that was put back from a copy, or
+ * exchanged, does not, and is then believed only downwards. */
+static int look_at_trail(canary_store *store, void *transaction, canary_error *error) {
+    struct canary__change_row last;
+    struct canary__change_row seen;
+    int code = canary__row_read_change(&store->methods, transaction, 0, &last, error);
+
+    if (code != CANARY_OK) {
+        return code;
+    }
+    if (last.public.id == store->head_id && strcmp(last.public.hash, store->head_hash) == 0 &&
+        last.intact) {
+        store->trail_doubt = 0;
+        return CANARY_OK;
+    }
+    if (store->head_id != 0 && last.public.id > store->head_id) {
+        code = canary__row_read_change(&store->methods, transaction, store->head_id, &seen, error);
+        if (code != CANARY_OK) {
+            return code;
+        }
+    } else {
+        seen = last;
+    }
+    store->trail_doubt = (last.public.id != 0 && !last.intact) ||
+                         (store->head_id != 0 && (last.public.id < store->head_id ||
+                                                  strcmp(seen.public.hash, store->head_hash) != 0));
+    if (!store->trail_doubt) {
+        store->head_id = last.public.id;
+        canary__text_copy(store->head_hash, sizeof store->head_hash, last.public.hash);
+    }
+    return CANARY_OK;
+}
+
+/* Rows first for every rollout, overrides after: a change of percentage must not wait for a long
+ * list of overrides to be read. */
+static int read_all(canary_store *store, void *transaction, int source, int pins_too, int *complete,
+                    canary_error *error) {
+    int failure = look_at_trail(store, transaction, error);
+
+    *complete = 1;
+    if (failure != CANARY_OK) {
+        return failure;
+    }
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        canary_error own = CANARY_ERROR_INIT;
+        int code = canary__follow_rows(f, transaction, &own);
+
+        if (code == CANARY_OK) {
+            canary__follow_bell(f, &store->image); /* the revision may have lifted a cap */
+            /* A first state goes out with its overrides, not before them. */
+            if (f->pins_known || f->good.overrides_new + f->good.overrides_old == 0) {
+                canary__follow_publish(f, source);
+            }
+        } else {
+            failure = code;
+            *complete = 0;
+            canary__fail_copy(error, &own);
+        }
+    }
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        canary_error own = CANARY_ERROR_INIT;
+        int code = canary__follow_pins(f, transaction, pins_too, &own);
+
+        canary__follow_publish(f, source);
+        if (code != CANARY_OK) {
+            failure = code;
+            *complete = 0;
+            canary__fail_copy(error, &own);
+        }
+    }
+    return failure;
+}
+
+static void confirm(canary_store *store) {
+    int64_t now = canary__now(&store->hooks, CANARY_CLOCK_MONOTONIC);
+
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        if (f->loaded) {
+            atomic_store_explicit(&canary__ctx_cold(f->ctx)->confirmed_ns, now,
+                                  memory_order_relaxed);
+        }
+    }
+}
+
+static int read_store(canary_store *store, void *transaction, int source, int force,
+                      canary_error *error) {
+    uint64_t token = 0;
+    int has_token = store->methods.token != NULL;
+    /* A plain SQL edit of overrides does not move the signed digest, so after any change they are
+     * read once more even then; at the tick, where nobody waits for it, not at the bell. */
+    int unhurried = force || source != CANARY_SOURCE_BELL;
+    int complete = 0;
+    int code;
+
+    if (has_token) {
+        code = store->methods.token(transaction, &token, error);
+        if (code != CANARY_OK) {
+            return code;
+        }
+        if (store->token_known && token == store->token && !force &&
+            !(store->pins_due && unhurried)) {
+            return CANARY_OK;
+        }
+    }
+    code = read_all(store, transaction, source, unhurried, &complete, error);
+    store->token_known = has_token && complete;
+    store->token = token;
+    if (code == CANARY_OK) {
+        store->pins_due = !unhurried;
+    }
+    return code;
+}
+
+static void remember(canary_store *store, int code, const canary_error *error) {
+    if (code != store->last_error && code != CANARY_OK && code != CANARY_E_BUSY) {
+        canary__log(&store->hooks, CANARY_LOG_WARNING, "canary: %s (%s); the last state stays",
+                    error->message, canary_error_name(code));
+    }
+    store->last_error = code;
+    canary__text_copy(store->last_message, sizeof store->last_message,
+                      code == CANARY_OK ? "" : error->message);
+}
+
+int canary__store_refresh(canary_store *store, int source, int force, canary_error *error) {
+    canary_error own = CANARY_ERROR_INIT;
+    void *transaction = NULL;
+    int code;
+
+    /* The bell before the store: a rollback is heard although the store is locked, full or broken.
+     */
+    canary__bell_read(&store->bell, source != CANARY_SOURCE_BELL, &store->image);
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        canary__follow_bell(f, &store->image);
+        canary__follow_publish(f, CANARY_SOURCE_BELL);
+    }
+    code = store->methods.begin(store->implementation, CANARY_STORAGE_READ, &transaction, &own);
+    if (code == CANARY_OK) {
+        canary_error ending = CANARY_ERROR_INIT;
+        int ended;
+
+        code = read_store(store, transaction, source, force, &own);
+        ended = store->methods.end(transaction, 0, &ending);
+        if (code == CANARY_OK && ended != CANARY_OK) {
+            code = ended;
+            own = ending;
+        }
+    }
+    if (code == CANARY_OK) {
+        confirm(store);
+    }
+    remember(store, code, &own);
+    if (code != CANARY_OK) {
+        canary__fail_copy(error, &own);
+    }
+    return code;
+}
+
+int canary_refresh(canary_store *store, canary_error *error) {
+    int code;
+
+    if (store == NULL) {
+        return canary__fail(error, CANARY_E_INVALID, 0, "canary_refresh: store is NULL");
+    }
+    canary__store_lock(store);
+    code = canary__store_refresh(store, CANARY_SOURCE_REFRESH, 0, error);
+    canary__store_unlock(store);
+    return code;
+}

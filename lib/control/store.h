@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* A store handle and the rollouts that this process follows in it. */
+#ifndef CANARY__STORE_H
+#define CANARY__STORE_H
+
+#include <canary/storage.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/fork.h"
+#include "base/hooks.h"
+#include "control/bell.h"
+#include "control/row.h"
+#include "core/snapshot.h"
+
+/* What must not be inherited: in a page that fork wipes, so that a child finds an unlocked mutex and
+ * no watcher, with or without fork handlers. */
+struct canary__store_page {
+    pthread_mutex_t lock;
+    _Atomic(uint32_t) watcher; /* 1 from the moment somebody starts one */
+    uint32_t stop;             /* futex word; 1 ends the watcher */
+    pthread_t thread;
+};
+
+/* One context of the store: what its process believes, and what it shows. */
+struct canary__follower {
+    struct canary__follower *next;
+    canary_store *store;
+    canary_ctx *ctx;
+    int owns_store;
+    int killed_by_environment;
+    char name[CANARY_NAME_MAX + 1];
+    uint64_t bell_key;
+
+    /* The last state that was beyond doubt. */
+    int loaded;
+    struct canary__rollout_row good;
+    int good_flag; /* 1 on, 0 off, -1 never seen beyond doubt */
+    int64_t good_flag_at;
+
+    /* What the store says now, believed only downwards where it is in doubt. */
+    uint32_t row_bp; /* lowest of good and doubted row */
+    uint32_t doubt;
+    int flag_off;
+
+    /* Overrides of the last good set, as the ring names them. */
+    struct canary__pins *pins;
+    char pins_digest[CANARY__DIGEST_TEXT];
+    uint32_t pins_new;
+    uint32_t pins_old;
+    int pins_known;
+    int pins_unsafe; /* some pin to `old` may be lost: nobody gets `new` */
+
+    /* The cap that the bell put, until it is lifted. */
+    int capped;
+    uint32_t cap_bp;
+    uint64_t cap_revision;
+    int bell_damaged;
+
+    /* What was published last. */
+    struct canary__state shown;
+    int32_t source;
+    uint64_t publications;
+};
+
+struct canary_store {
+    struct canary__fork_member member; /* first: the fork list hands it back */
+    struct canary__store_page *page;
+    struct canary__hooks hooks;
+    canary_storage_methods methods;
+    void *implementation;
+    uint32_t flags;
+    int64_t tick_ns;
+    int64_t busy_ns;
+    uint32_t references; /* under the lock */
+    struct canary__follower *followers;
+    struct canary__bell bell;
+    struct canary__bell_image image;
+
+    /* What the last good reading saw. */
+    int token_known;
+    uint64_t token;
+    int pins_due; /* overrides are to be read again though their digest did not move */
+    uint64_t head_id;
+    char head_hash[CANARY__DIGEST_TEXT];
+    int trail_doubt;
+    int last_error;
+    char last_message[496];
+};
+
+void canary__store_lock(canary_store *store);
+void canary__store_unlock(canary_store *store);
+
+/* Takes another reference, or lets go of one; the last ends watcher and store. */
+void canary__store_hold(canary_store *store);
+void canary__store_release(canary_store *store);
+
+/* Starts the watcher unless there is one, or the store wants none. Any thread, lock not needed. */
+int canary__watcher_start(canary_store *store, canary_error *error);
+/* Ends and joins it, if this process has one. */
+void canary__watcher_stop(canary_store *store);
+
+/* Reads bell and store once, without waiting for locks, and publishes what changed; under the lock.
+ * `force` reads even when the token did not move. */
+int canary__store_refresh(canary_store *store, int source, int force, canary_error *error);
+
+/* Begins a transaction, asking a locked store again until the deadline. On success the store's lock
+ * is held; on failure it is not. */
+int canary__store_begin(canary_store *store, int mode, void **transaction, canary_error *error);
+
+/* Monotonic time of the machine, whatever clock the program hooked in: for deadlines. */
+int64_t canary__store_machine_ns(void);
+
+#endif
