@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""names.py TOP: every public name in the pages is one of the headers, and every error is explained."""
+import pathlib
+import re
+import sys
+
+from pages import finish, pages
+
+# Environment variables; the tool's are checked against its help by commands.py.
+ENVIRONMENT = {"CANARY_DB", "CANARY_ROLLOUT", "CANARY_ACTOR", "CANARY_OUTPUT"}
+# Variables of the scripts, and what meson.build calls its dependencies.
+NOT_IN_HEADERS = re.compile(r"CANARY_(?:MESON_ARGS|BUILD_DIR|TEST_[A-Z_]+)|canary_\w+_dep")
+
+
+def words(text):
+    # "canary_..." and "CANARY_E_" name families.
+    return set(re.findall(r"\b(?:canary|CANARY)_[A-Za-z0-9_]*[A-Za-z0-9]\b(?!\.\.\.)", text))
+
+
+def main():
+    top = pathlib.Path(sys.argv[1]).resolve()
+    headers = "".join(header.read_text() for header in (top / "include/canary").glob("*.h"))
+    inside = "".join(file.read_text() for room in ("lib", "scripts", "tests", "tools", ".ci")
+                     for file in (top / room).rglob("*")
+                     if file.is_file() and file.suffix in ("", ".c", ".h", ".build"))
+    known = words(headers)
+    problems, checked = [], 0
+    for page, text in pages(top).items():
+        for word in sorted(words(text)):
+            checked += 1
+            internal = word.startswith("canary__")
+            if word in ENVIRONMENT or NOT_IN_HEADERS.fullmatch(word) and word in inside:
+                continue
+            if internal and word not in ("canary__room_verb",) and word not in inside:
+                problems.append(f"{page.relative_to(top)}: there is no {word} in lib/")
+            if not internal and word not in known:
+                problems.append(f"{page.relative_to(top)}: there is no {word} in the headers")
+    table = (top / "docs/errors.md").read_text()
+    for name, number in re.findall(r"#define\s+(CANARY_(?:OK|E_\w+))\s+(?:\\\s+)?\(?(-?\d+)\)?",
+                                   headers):
+        checked += 1
+        if not re.search(rf"^\| `{name}` \| {number} \|", table, re.MULTILINE):
+            problems.append(f"docs/errors.md: no row for {name} with its number {number}")
+    return finish(problems, checked, "names")
+
+
+sys.exit(main())
