@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "storage/rows.h"
+#include "storage/shape.h"
 #include "storage/stores.h"
 
 struct node {
@@ -352,10 +352,10 @@ static int read(void *pointer, int number, const canary_storage_range *range,
                 canary_storage_sink sink, void *user_data, canary_error *error) {
     struct transaction *transaction = pointer;
     struct walk walk = { NULL, range, sink, user_data, 0 };
-    int rc = canary__rows_table(number, &walk.table, error);
+    int rc = canary__shape_table(number, &walk.table, error);
 
     if (rc == CANARY_OK) {
-        rc = canary__rows_check_range(walk.table, range, error);
+        rc = canary__shape_check_range(walk.table, range, error);
     }
     if (rc == CANARY_OK) {
         give(&walk, transaction->store->roots[number - 1]);
@@ -377,13 +377,13 @@ static int write(void *pointer, const canary_storage_row *row, canary_error *err
     const canary_storage_table *table;
     struct node **place;
     struct step step;
-    int rc = canary__rows_table(row->table, &table, error);
+    int rc = canary__shape_table(row->table, &table, error);
 
     if (rc == CANARY_OK) {
         rc = check_mode(transaction, error);
     }
     if (rc == CANARY_OK) {
-        rc = canary__rows_check(table, row, error);
+        rc = canary__shape_check_row(table, row, error);
     }
     if (rc != CANARY_OK) {
         return rc;
@@ -418,13 +418,13 @@ static int remove_row(void *pointer, int number, const canary_storage_value *key
     struct memory *store = transaction->store;
     const canary_storage_table *table;
     struct node **place;
-    int rc = canary__rows_table(number, &table, error);
+    int rc = canary__shape_table(number, &table, error);
 
     if (rc == CANARY_OK) {
         rc = check_mode(transaction, error);
     }
     if (rc == CANARY_OK) {
-        rc = canary__rows_check_key(table, key, error);
+        rc = canary__shape_check_key(table, key, error);
     }
     if (rc == CANARY_OK) {
         rc = reserve_step(store, error);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/fail.h"
-#include "storage/rows.h"
+#include "storage/shape.h"
 #include "storage/sqlite.h"
 
 struct text {
@@ -56,7 +56,7 @@ static int fail_step(struct canary__sqlite_tx *tx, int rc, const char *doing, ca
 /* SQLite ends a transaction by itself on some errors; a write then would commit on its own. */
 static int usable(struct canary__sqlite_tx *tx, int table, const canary_storage_table **out,
                   canary_error *error) {
-    int rc = canary__rows_table(table, out, error);
+    int rc = canary__shape_table(table, out, error);
 
     if (rc != CANARY_OK) {
         return rc;
@@ -200,7 +200,7 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
     int rc = usable(tx, number, &table, error);
 
     if (rc == CANARY_OK) {
-        rc = canary__rows_check_range(table, range, error);
+        rc = canary__shape_check_range(table, range, error);
     }
     if (rc != CANARY_OK) {
         return rc;
@@ -276,7 +276,7 @@ int canary__sqlite_write(void *transaction, const canary_storage_row *row, canar
         rc = writable(tx, error);
     }
     if (rc == CANARY_OK) {
-        rc = canary__rows_check(table, row, error);
+        rc = canary__shape_check_row(table, row, error);
     }
     if (rc != CANARY_OK) {
         return rc;
@@ -327,7 +327,7 @@ int canary__sqlite_remove(void *transaction, int number, const canary_storage_va
         rc = writable(tx, error);
     }
     if (rc == CANARY_OK) {
-        rc = canary__rows_check_key(table, key, error);
+        rc = canary__shape_check_key(table, key, error);
     }
     if (rc != CANARY_OK) {
         return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "storage/rows.h"
+#include "storage/shape.h"
 
 #include <stddef.h>
 
@@ -8,7 +8,7 @@
 /* A value longer than this is a mistake: the longest that libcanary stores has 64 KiB. */
 static const uint64_t longest = 16u << 20;
 
-int canary__rows_table(int number, const canary_storage_table **out, canary_error *error) {
+int canary__shape_table(int number, const canary_storage_table **out, canary_error *error) {
     *out = canary_storage_table_get(number);
     if (*out == NULL) {
         return canary__fail(error, CANARY_E_INVALID, 0, "table %d does not exist, 1 to %d do",
@@ -35,8 +35,8 @@ static int check_value(const canary_storage_table *table, uint32_t column,
     return CANARY_OK;
 }
 
-int canary__rows_check(const canary_storage_table *table, const canary_storage_row *row,
-                       canary_error *error) {
+int canary__shape_check_row(const canary_storage_table *table, const canary_storage_row *row,
+                            canary_error *error) {
     int rc = CANARY_OK;
 
     if (row->count < table->key_count || row->count > table->column_count) {
@@ -50,8 +50,8 @@ int canary__rows_check(const canary_storage_table *table, const canary_storage_r
     return rc;
 }
 
-int canary__rows_check_key(const canary_storage_table *table, const canary_storage_value *key,
-                           canary_error *error) {
+int canary__shape_check_key(const canary_storage_table *table, const canary_storage_value *key,
+                            canary_error *error) {
     int rc = CANARY_OK;
 
     if (table->table == CANARY_TABLE_CHANGES) {
@@ -64,8 +64,8 @@ int canary__rows_check_key(const canary_storage_table *table, const canary_stora
     return rc;
 }
 
-int canary__rows_check_range(const canary_storage_table *table, const canary_storage_range *range,
-                             canary_error *error) {
+int canary__shape_check_range(const canary_storage_table *table, const canary_storage_range *range,
+                              canary_error *error) {
     int rc = CANARY_OK;
 
     if (range == NULL || range->key_count > table->key_count ||
