@@ -19,10 +19,8 @@ CANARY_BEGIN_DECLS
 
 #define CANARY_ALGORITHM_SHA256 1 /* the id stored with a rollout */
 #define CANARY_BUCKETS 10000u
-#define CANARY_BUCKET_NONE                                                                         \
-    0xffffffffu              /* in results: no bucket, because the user id was invalid             \
-                              */
-#define CANARY_BP_MAX 10000u /* 100 % in basis points */
+#define CANARY_BUCKET_NONE 0xffffffffu /* in results: none, the user id was invalid */
+#define CANARY_BP_MAX 10000u           /* 100 % in basis points */
 
 /* Writes `h` of algorithm 1 to `*hash`. `salt` is NUL-terminated, NULL or "" means none; `user_id`
  * is `user_id_size` bytes, any bytes.

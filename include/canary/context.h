@@ -36,15 +36,10 @@ typedef struct canary_ctx canary_ctx;     /* opaque: one rollout, ready to decid
 #define CANARY_STAGES_MAX 32 /* rungs of a ladder, stage 0 included */
 
 /* canary_options.flags */
-#define CANARY_OPEN_CREATE 1u /* make the store when there is none */
-#define CANARY_OPEN_NO_WATCHER                                                                     \
-    2u /* no thread: the program calls canary_refresh() when it wants                              \
-        */
-#define CANARY_OPEN_DEFER                                                                          \
-    4u /* succeed even when the state cannot be read yet (reason NOT_READY)                        \
-        */
-#define CANARY_OPEN_READ_ONLY                                                                      \
-    8u /* never write to the store, not even to finish a dead writer's work */
+#define CANARY_OPEN_CREATE 1u     /* make the store when there is none */
+#define CANARY_OPEN_NO_WATCHER 2u /* no thread: the program calls canary_refresh() itself */
+#define CANARY_OPEN_DEFER 4u      /* succeed though nothing can be read yet (reason NOT_READY) */
+#define CANARY_OPEN_READ_ONLY 8u  /* never write, not even to finish a dead writer's work */
 
 /* Log levels */
 #define CANARY_LOG_ERROR 1
@@ -90,8 +85,10 @@ typedef struct canary_options {
     uint32_t reserved;  /* 0 */
 } canary_options;
 
-#define CANARY_OPTIONS_INIT                                                                        \
+/* clang-format off */
+#define CANARY_OPTIONS_INIT \
     { (uint32_t)sizeof(canary_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* clang-format on */
 
 /* Function twin of CANARY_OPTIONS_INIT: zeroes `size` bytes and sets the size. NULL does nothing.
  * Thread: one thread per object. Blocking: wait-free. Errors: none. */
@@ -204,13 +201,11 @@ typedef struct canary_ctx_info {
     char last_message[496]; /* text of last_error; "" after a good refresh */
 } canary_ctx_info;
 
-#define CANARY_CTX_INFO_INIT                                                                       \
-    {                                                                                              \
-        (uint32_t)sizeof(canary_ctx_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 }, { 0 }, \
-            { 0 }, { 0 }, {                                                                        \
-            0                                                                                      \
-        }                                                                                          \
-    }
+/* clang-format off */
+#define CANARY_CTX_INFO_INIT \
+    { (uint32_t)sizeof(canary_ctx_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+      { 0 }, { 0 }, { 0 }, { 0 }, { 0 } }
+/* clang-format on */
 
 /* Fills `*out` up to `out->size`. Thread: any thread. Blocking: may block on storage (takes the
  * lock that a refresh holds). Errors: CANARY_E_INVALID (NULL argument, size too small). */

@@ -51,8 +51,9 @@ typedef struct canary_decision {
     int64_t age_ns;        /* since the state was last confirmed with the store; -1 never */
 } canary_decision;
 
-#define CANARY_DECISION_INIT                                                                       \
-    { (uint32_t)sizeof(canary_decision), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* clang-format off */
+#define CANARY_DECISION_INIT { (uint32_t)sizeof(canary_decision), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/* clang-format on */
 
 /* One user id for the batch call. */
 typedef struct canary_user {

@@ -22,9 +22,8 @@ CANARY_BEGIN_DECLS
 #define CANARY_ANY_STAGE (-1)
 
 /* canary_change_options.flags */
-#define CANARY_CHANGE_DRY_RUN 1u /* check and answer what would happen; change nothing */
-#define CANARY_CHANGE_EMERGENCY                                                                    \
-    2u /* recorded as such; skips gates; a lowering rings before it commits */
+#define CANARY_CHANGE_DRY_RUN 1u   /* answer what would happen; change nothing */
+#define CANARY_CHANGE_EMERGENCY 2u /* recorded as such; skips gates; downwards it rings first */
 
 /* Who changes, why, and what he believes the present state to be. Owned by the caller, who sets
  * `size` and begins with CANARY_CHANGE_OPTIONS_INIT. NULL instead of the struct means all defaults.
@@ -40,11 +39,11 @@ typedef struct canary_change_options {
     uint32_t reserved;         /* 0 */
 } canary_change_options;
 
-#define CANARY_CHANGE_OPTIONS_INIT                                                                 \
-    {                                                                                              \
-        (uint32_t)sizeof(canary_change_options), 0, 0, 0, 0, CANARY_ANY_REVISION,                  \
-            CANARY_ANY_STAGE, 0                                                                    \
-    }
+/* clang-format off */
+#define CANARY_CHANGE_OPTIONS_INIT \
+    { (uint32_t)sizeof(canary_change_options), 0, 0, 0, 0, \
+      CANARY_ANY_REVISION, CANARY_ANY_STAGE, 0 }
+/* clang-format on */
 
 /* Function twin of CANARY_CHANGE_OPTIONS_INIT. NULL does nothing.
  * Thread: one thread per object. Blocking: wait-free. Errors: none. */

@@ -148,58 +148,63 @@ static __attribute__((noinline)) int decide_slow(canary_ctx *ctx, struct subject
     return CANARY_OLD;
 }
 
-/* The word alone answers: no kill but one in the word, no hook, policy, pins or salt. */
-static inline int decide_plain(uint64_t word, const void *id, size_t size) {
-    uint64_t percentage = word & CANARY__WORD_PERCENTAGE;
+/* The three ways out of a decision are functions of their own, called last: so the commonest ones
+ * need no stack frame, and what they do not use is not computed. */
+static __attribute__((noinline)) int split_text(const char *user_id, uint64_t word) {
+    return cohort_of(canary__bucket_of(canary__bucket_hash(NULL, 0, user_id, strlen(user_id))),
+                     word);
+}
 
-    if (percentage == 0 || percentage == CANARY_BP_MAX) {
-        return percentage == 0 ? CANARY_OLD : CANARY_NEW;
-    }
-    return cohort_of(canary__bucket_of(canary__bucket_hash(NULL, 0, id, size)), word);
+static __attribute__((noinline)) int slow_text(canary_ctx *ctx, const char *user_id) {
+    struct subject subject = { .id = user_id, .size = strlen(user_id) };
+    int reason;
+
+    return decide_slow(ctx, &subject, &reason);
+}
+
+static __attribute__((noinline)) int slow_bytes(canary_ctx *ctx, const void *user_id, size_t size) {
+    struct subject subject = { .id = user_id, .size = size };
+    int reason;
+
+    return decide_slow(ctx, &subject, &reason);
 }
 
 int canary_should_use_new(canary_ctx *ctx, const char *user_id) {
-    struct subject subject;
     uint64_t word;
-    int reason;
+    uint64_t percentage;
 
     if (ctx == NULL || user_id == NULL || user_id[0] == '\0') {
         return CANARY_OLD;
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
-    if ((word & CANARY__WORD_ANY_KILL) != 0) {
-        return CANARY_OLD;
-    }
     if (LIKELY((word & CANARY__WORD_FLAGS) == CANARY__WORD_PLAIN)) {
-        uint64_t percentage = word & CANARY__WORD_PERCENTAGE;
-
-        /* Before strlen(): at 0 % and 100 % the id is not looked at. */
+        percentage = word & CANARY__WORD_PERCENTAGE;
         if (percentage == 0 || percentage == CANARY_BP_MAX) {
             return percentage != 0;
         }
-        return decide_plain(word, user_id, strlen(user_id));
+        return split_text(user_id, word);
     }
-    subject = (struct subject){ .id = user_id, .size = strlen(user_id) };
-    return decide_slow(ctx, &subject, &reason);
+    return (word & CANARY__WORD_ANY_KILL) != 0 ? CANARY_OLD : slow_text(ctx, user_id);
 }
 
 int canary_should_use_new_n(canary_ctx *ctx, const void *user_id, uint64_t user_id_size) {
-    struct subject subject;
     uint64_t word;
-    int reason;
+    uint64_t percentage;
 
     if (ctx == NULL || user_id == NULL || user_id_size == 0 || user_id_size > SIZE_MAX) {
         return CANARY_OLD;
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
-    if ((word & CANARY__WORD_ANY_KILL) != 0) {
-        return CANARY_OLD;
-    }
     if (LIKELY((word & CANARY__WORD_FLAGS) == CANARY__WORD_PLAIN)) {
-        return decide_plain(word, user_id, (size_t)user_id_size);
+        percentage = word & CANARY__WORD_PERCENTAGE;
+        if (percentage == 0 || percentage == CANARY_BP_MAX) {
+            return percentage != 0;
+        }
+        return cohort_of(
+            canary__bucket_of(canary__bucket_hash(NULL, 0, user_id, (size_t)user_id_size)), word);
     }
-    subject = (struct subject){ .id = user_id, .size = (size_t)user_id_size };
-    return decide_slow(ctx, &subject, &reason);
+    return (word & CANARY__WORD_ANY_KILL) != 0 ? CANARY_OLD
+                                               : slow_bytes(ctx, user_id, (size_t)user_id_size);
 }
 
 int canary_should_use_new_hash(canary_ctx *ctx, const void *user_id, uint64_t user_id_size,

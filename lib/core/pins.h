@@ -46,7 +46,8 @@ void canary__pins_build(struct canary__pins *block, struct canary__pin *pins, ui
 /* The cohort an id is pinned to, CANARY__PIN_NONE, or CANARY__PIN_TORN. */
 int canary__pins_find(const struct canary__pins *block, const void *id, uint64_t size);
 
-/* Calls `each` for every pinned user; the writer's only. Ends with what `each` answered if not 0. */
+/* Calls `each` for every pinned user; the writer's only. Ends with what `each` answered if not 0.
+ */
 int canary__pins_each(const struct canary__pins *block,
                       int (*each)(void *user_data, const void *id, uint64_t size, int cohort),
                       void *user_data);
