@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Looks into the built library for what hurts a program that loads it at run time.
 
-binary.py ARCHIVE SHARED
+binary.py ARCHIVE SHARED [ALLOWED...]
 
 The archive: only canary_ and canary__ names, so that nothing clashes with the host program; no
 constructors or destructors, no thread-local storage, no atexit, nothing that prints, exits or
 aborts. The shared object: no thread-local segment, at most the compiler's own start-up entry in
-.init_array, never unloaded (`nodelete`), read-only relocations, no text relocations.
+.init_array, never unloaded (`nodelete`), read-only relocations, no text relocations. ALLOWED are
+functions that this library may call all the same.
 """
 import re
 import subprocess
@@ -29,7 +30,7 @@ def output(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def archive_complaints(archive):
+def archive_complaints(archive, allowed):
     for line in output("nm", "-g", "--defined-only", archive).splitlines():
         fields = line.split()
         if len(fields) == 3 and not fields[2].startswith("canary_"):
@@ -38,7 +39,7 @@ def archive_complaints(archive):
     for line in output("nm", "-u", archive).splitlines():
         if line.endswith(":"):
             member = line[:-1]
-        elif line.split() and line.split()[-1] in FORBIDDEN:
+        elif line.split() and line.split()[-1] in FORBIDDEN - allowed:
             yield f"{member} uses {line.split()[-1]}"
     member = "?"
     for line in output("readelf", "-SW", archive).splitlines():
@@ -72,8 +73,8 @@ def shared_complaints(shared):
         yield "the stack is executable"
 
 
-def main(archive, shared):
-    complaints = [*archive_complaints(archive), *shared_complaints(shared)]
+def main(archive, shared, *allowed):
+    complaints = [*archive_complaints(archive, set(allowed)), *shared_complaints(shared)]
     print("\n".join(complaints) or "nothing to complain about")
     return 1 if complaints else 0
 
