@@ -10,6 +10,7 @@
 static void finish(struct session *session, const canary_change *change, int64_t start) {
     struct change_report report = { .change = change,
                                     .duration_ns = when_monotonic() - start,
+                                    .returned_at_ns = when_now(),
                                     .dry_run = session_given(session, OPTION_DRY_RUN) };
     canary_rollout after = STATE_ROLLOUT_INIT;
     bool known = canary_rollout_read(session->store, change->rollout, &after, NULL) == CANARY_OK;

@@ -55,6 +55,7 @@ static void say_json(const struct session *session, const struct change_report *
     json_object_set_new(object, "undo",
                         report->undo != NULL ? jsonout_string(report->undo) : json_null());
     json_object_set_new(object, "duration_ms", jsonout_milliseconds(report->duration_ns));
+    json_object_set_new(object, "returned_at_ns", json_integer(report->returned_at_ns));
     if (report->warning != NULL)
         json_object_set_new(object, "warnings", json_pack("[o]", jsonout_string(report->warning)));
     jsonout_print(object);

@@ -13,6 +13,7 @@
 struct change_report {
     const canary_change *change;
     int64_t duration_ns;
+    int64_t returned_at_ns; /* since 1970: when the change was durable and the bell had rung */
     bool dry_run;
     /* Set when users moved for another reason than the percentages (a flag): from, to. */
     bool exposure_known;

@@ -123,6 +123,7 @@ static int make(struct session *session, const canary_rollout_spec *spec,
         return session_error(session, &error);
     struct change_report report = { .change = &change,
                                     .duration_ns = when_monotonic() - start,
+                                    .returned_at_ns = when_now(),
                                     .what = "created at stage 0, 0 %: everybody gets old",
                                     .no_undo = "nothing to undo, the rollout is closed" };
     struct sharing sharing = { .made = &change, .salt = spec->salt != NULL ? spec->salt : "" };

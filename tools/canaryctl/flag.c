@@ -144,6 +144,7 @@ static int change_flag(struct session *session, const char *flag, int enabled) {
     }
     struct change_report report = { .change = &change,
                                     .duration_ns = when_monotonic() - start,
+                                    .returned_at_ns = when_now(),
                                     .exposure_known = true };
     look(session, &after);
     report.from_effective_bp = before.effective_bp;

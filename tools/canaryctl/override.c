@@ -60,6 +60,7 @@ static int add_one(struct session *session, const char *user, int cohort,
         text_addf(&undo, " %s", canary_cohort_name(before.cohort));
     struct change_report report = { .change = &change,
                                     .duration_ns = when_monotonic() - start,
+                                    .returned_at_ns = when_now(),
                                     .what = what.data,
                                     .undo = undo.data };
     change_say(session, &report);
@@ -142,6 +143,7 @@ static int add_many(struct session *session, int cohort, const canary_change_opt
                  canary_cohort_name(cohort));
         struct change_report report = { .change = &change,
                                         .duration_ns = when_monotonic() - start,
+                                        .returned_at_ns = when_now(),
                                         .what = what,
                                         .no_undo = "`override remove USER` for each of them" };
         change_say(session, &report);
@@ -212,6 +214,7 @@ int override_remove_run(struct session *session, int count, char **words) {
     }
     struct change_report report = { .change = &change,
                                     .duration_ns = when_monotonic() - start,
+                                    .returned_at_ns = when_now(),
                                     .what = what.data,
                                     .undo = undo.data };
     change_say(session, &report);

@@ -129,6 +129,7 @@ int accept_run(struct session *session, int count, char **words) {
     struct text what = { 0 };
     struct change_report report = { .change = &change,
                                     .duration_ns = when_monotonic() - start,
+                                    .returned_at_ns = when_now(),
                                     .no_undo = "a signature stays; change the state instead" };
     if (canary_rollout_read(session->store, session->rollout, &after, NULL) == CANARY_OK) {
         add_signed(&after, &what);
