@@ -51,7 +51,7 @@ class Service:
 
     def __init__(self, arguments, database, number):
         self.name = f"service {number}"
-        self.states = []  # (time, revision, configured, effective)
+        self.states = []  # (time, effective)
         self.passes = []  # dictionaries
         self.ready = False
         self.ended = False
@@ -72,10 +72,10 @@ class Service:
                 if word == "state":
                     self.states.append(tuple(map(int, rest)))
                 elif word == "pass":
-                    keys = ("revision", "effective", "users", "new", "joined", "left")
+                    keys = ("effective", "users", "new", "joined", "left")
                     entry = dict(zip(keys, map(int, rest)))
-                    entry["digest"] = rest[6]
-                    entry["shapes"] = dict(part.split("=") for part in rest[7:])
+                    entry["digest"] = rest[5]
+                    entry["shapes"] = dict(part.split("=") for part in rest[6:])
                     self.passes.append(entry)
                 elif word == "ready":
                     self.ready = True
@@ -101,19 +101,17 @@ class Service:
                     return None
                 self.news.wait(left)
 
-    def followed(self, since, revision, effective):
-        """When the last thread decided under this state for the first time."""
+    def followed(self, since, effective):
+        """When each thread decided under this percentage for the first time."""
         def times():
-            found = [state[0] for state in self.states[since:]
-                     if state[1] == revision and state[3] == effective]
+            found = [at for at, share in self.states[since:] if share == effective]
             return found if len(found) >= THREADS else None
-        return self.wait(times, f"revision {revision} at {percent(effective)}")
+        return self.wait(times, f"decisions at {percent(effective)}")
 
-    def served(self, since, revision, effective):
-        """The first complete pass over all users under this state."""
+    def served(self, since, effective):
+        """The first complete pass over all users under this percentage."""
         return self.wait(lambda: next((entry for entry in self.passes[since:]
-                                       if entry["revision"] == revision
-                                       and entry["effective"] == effective), None),
+                                       if entry["effective"] == effective), None),
                          f"a pass over all users at {percent(effective)}")
 
     def stop(self):
@@ -138,73 +136,74 @@ class Demo:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
     def command(self, *words):
-        """Makes a change; answers when it had been committed, by the monotonic clock."""
-        done = self.canaryctl("--by", "demo", *words)
-        at = time.monotonic_ns()
+        """Makes a change; answers when the library had committed it, since 1970."""
+        done = self.canaryctl("--by", "demo", "-o", "json", *words)
         expect(done.returncode == 0, f"canaryctl {' '.join(words)}: exit code {done.returncode}: "
                                      f"{done.stdout.strip()}")
-        return at
+        return json.loads(done.stdout)["returned_at_ns"] if done.returncode == 0 else time.time_ns()
 
     def raw_sql(self, statement):
         """Makes a change the way an emergency does: with any SQL shell and no libcanary."""
         connection = sqlite3.connect(self.database)
         with connection:
             connection.execute(statement)
-        at = time.monotonic_ns()
+        at = time.time_ns()
         connection.close()
         return at
 
-    def status(self):
-        done = self.canaryctl("-o", "json", "status")
-        return json.loads(done.stdout)
+    def locked_rollback(self):
+        """Rolls back while somebody else holds the database and does not let go."""
+        holder = sqlite3.connect(self.database, isolation_level=None)
+        holder.execute("BEGIN EXCLUSIVE")
+        at = time.time_ns()
+        done = self.canaryctl("--by", "demo", "--timeout", "0.5", "rollback")
+        holder.execute("ROLLBACK")
+        holder.close()
+        expect(done.returncode == 7, f"rollback of a locked store: exit code {done.returncode}, "
+                                     f"7 expected: {done.stdout.strip()}")
+        return at
 
     def step(self, label, change, configured, effective, limit_ms):
         """One row: change, wait until both services followed and served everybody, compare."""
         before = [(len(service.states), len(service.passes)) for service in self.services]
         if COLOUR:
-            print(f"  {label:<44}{paint('2', 'waiting for the services ...')}", end="\r", flush=True)
+            print(f"  {label:<41}{paint('2', 'waiting for the services ...')}", end="\r", flush=True)
         at = change() if change is not None else None
-        status = self.status()
         times, passes = [], []
         for service, (states, seen) in zip(self.services, before):
-            if change is not None:
-                times += service.followed(states, status["revision"], effective) or []
-            passes.append(service.served(seen, status["revision"], effective))
-        if None in passes or (change is not None and not times):
+            if at is not None:
+                times += service.followed(states, effective) or []
+            passes.append(service.served(seen, effective))
+        if None in passes or (at is not None and len(times) < SERVICES * THREADS):
             return
-        late_ms = (max(times) - at) / 1e6 if times else None
+        status = json.loads(self.canaryctl("-o", "json", "status").stdout)
         observed = [10000 * entry["new"] / entry["users"] for entry in passes]
-        joined, left = passes[0]["joined"], passes[0]["left"]
+        late_ms = (max(times) - at) / 1e6 if times else None
         if COLOUR:
             print("\033[K", end="")
-        print(f"  {label:<44}{percent(configured):>10}{percent(effective):>11}"
-              f"{percent(observed[0]):>10}{joined:>+11,}{-left:>+11,}{self.late(late_ms):>14}",
-              flush=True)
+        print(f"  {label:<41}{percent(configured):>10}{percent(effective):>11}"
+              f"{percent(observed[0]):>10}{passes[0]['joined']:>+11,}{-passes[0]['left']:>11,}"
+              f"{'-' if late_ms is None else f'{late_ms:.2f} ms':>15}", flush=True)
         expect(status["percentage"] * 100 == configured,
                f"{label}: status says {status['percentage']} % configured")
         expect(status["effective_percentage"] * 100 == effective,
                f"{label}: status says {status['effective_percentage']} % effective")
-        for service, entry, share in zip(self.services, passes, observed):
-            expect(abs(share - effective) <= SHARE_TOLERANCE_BP,
-                   f"{label}: {service.name} served {percent(share)} new, "
-                   f"{percent(effective)} expected, 0.3 points allowed")
-            if effective > self.effective:
-                expect(entry["left"] == 0, f"{label}: {entry['left']} users left on the way up")
-            else:
-                expect(entry["joined"] == 0, f"{label}: {entry['joined']} joined on the way down")
-        expect(len({entry["digest"] for entry in passes}) == 1,
-               f"{label}: the services disagree about some users")
+        self.compare(label, effective, passes, observed)
         if late_ms is not None:
             expect(late_ms <= limit_ms, f"{label}: followed after {late_ms:.2f} ms, "
                                         f"{limit_ms:.0f} ms allowed")
         self.effective = effective
         self.last = passes[0]
 
-    @staticmethod
-    def late(late_ms):
-        if late_ms is None:
-            return "-"
-        return f"{late_ms:.2f} ms"
+    def compare(self, label, effective, passes, observed):
+        for service, entry, share in zip(self.services, passes, observed):
+            expect(abs(share - effective) <= SHARE_TOLERANCE_BP,
+                   f"{label}: {service.name} served {percent(share)} new, "
+                   f"{percent(effective)} expected, 0.3 points allowed")
+            wrong = entry["left"] if effective > self.effective else entry["joined"]
+            expect(wrong == 0, f"{label}: {wrong} users of {service.name} went the other way")
+        expect(len({entry["digest"] for entry in passes}) == 1,
+               f"{label}: the services disagree about some users")
 
     def shapes(self):
         """The share in each shape of user id: no shape is treated differently."""
@@ -214,10 +213,14 @@ class Demo:
             shares.append(f"{shape} {percent(share)}")
         print(f"  by shape of id: {', '.join(shares)}")
 
+    @staticmethod
+    def show(done):
+        print("".join(f"    {line}\n" for line in done.stdout.splitlines()))
+
     def verify(self, code, words):
         done = self.canaryctl("verify")
         print(f"\n$ canaryctl verify    (exit code {done.returncode})")
-        print("".join(f"  {line}\n" for line in done.stdout.splitlines()), end="")
+        self.show(done)
         expect(done.returncode == code, f"verify: exit code {done.returncode}, {code} expected")
         for word in words:
             expect(word in done.stdout, f"verify does not name \"{word}\"")
@@ -232,28 +235,29 @@ class Demo:
                          for number in range(SERVICES)]
         for service in self.services:
             service.wait(lambda service=service: service.ready, "its start")
-        print(paint("1", f"  {'operator':<44}{'configured':>10}{'effective':>11}{'observed':>10}"
-                         f"{'joined':>11}{'left':>11}{'last followed':>14}"))
-        command_steps = [
-            (("advance",), 500), (("advance",), 2500), (("advance",), 5000),
-            (("advance",), 10000), (("rollback",), 0), (("set", "--percent", "25"), 2500),
-        ]
+        print(paint("1", f"  {'operator':<41}{'configured':>10}{'effective':>11}{'observed':>10}"
+                         f"{'joined':>11}{'left':>11}{'last followed':>15}"))
         self.step(f"canaryctl create {ROLLOUT}", None, 0, 0, COMMAND_LIMIT_MS)
-        for words, share in command_steps:
+        for words, share in ((("advance",), 500), (("advance",), 2500), (("advance",), 5000),
+                             (("advance",), 10000), (("rollback",), 0),
+                             (("set", "--percent", "25"), 2500)):
             self.step(f"canaryctl {' '.join(words)}",
                       lambda words=words: self.command(*words), share, share, COMMAND_LIMIT_MS)
-        if self.last is not None:
-            self.shapes()
         sql = f"UPDATE feature_flags SET enabled = 0 WHERE name = '{ROLLOUT}'"
         self.step("sqlite3: feature_flags SET enabled = 0", lambda: self.raw_sql(sql), 2500, 0,
                   SQL_LIMIT_MS)
-
         self.verify(8, [ROLLOUT, "flag"])
-        self.command("accept", "--note", "switched off by hand, looked at")
+        self.step(f"canaryctl flag on {ROLLOUT}", lambda: self.command("flag", "on", ROLLOUT), 2500,
+                  2500, COMMAND_LIMIT_MS)
+        if self.last is not None:
+            self.shapes()
+        self.step("canaryctl rollback, database locked", self.locked_rollback, 2500, 0,
+                  COMMAND_LIMIT_MS)
+        self.command("rollback", "--note", "once more, to record it")
         self.verify(0, [])
-        done = self.canaryctl("history")
         print("\n$ canaryctl history")
-        print("".join(f"  {line}\n" for line in done.stdout.splitlines()), end="")
+        done = self.canaryctl("history")
+        self.show(done)
         expect(done.returncode == 0, f"history: exit code {done.returncode}")
 
 

@@ -3,13 +3,13 @@
  * rate, and writes one line for each thing an observer wants to measure:
  *
  *     ready USERS THREADS
- *     state TIME REVISION CONFIGURED EFFECTIVE      a thread's first decision under a new state
- *     pass REVISION EFFECTIVE USERS NEW JOINED LEFT DIGEST NEW-BY-SHAPE...
+ *     state TIME EFFECTIVE                          a thread's first decision under a new state
+ *     pass EFFECTIVE USERS NEW JOINED LEFT DIGEST NEW-BY-SHAPE...
  *                                                   everybody was served once under one state
  *     done DECISIONS
  *
- * TIME is CLOCK_MONOTONIC in nanoseconds, shares are basis points; JOINED and LEFT count the users
- * who changed sides since the pass before; equal digests mean equal cohorts, user for user. */
+ * TIME is in nanoseconds since 1970, shares are basis points; JOINED and LEFT count the users who
+ * changed sides since the pass before; equal digests mean equal cohorts, user for user. */
 #include <canary/canary.h>
 
 #include <getopt.h>
@@ -68,10 +68,10 @@ struct worker {
 
 static atomic_int stopping;
 
-static int64_t monotonic_ns(void) {
+static int64_t clock_ns(clockid_t clock) {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
@@ -92,10 +92,9 @@ static struct state probe(canary_ctx *rollout, const char *user) {
 static void report(const struct service *service) {
     const struct count *sum = &service->sum;
 
-    printf("pass %" PRIu64 " %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-           " %016" PRIx64,
-           service->pass.revision, service->pass.effective_bp, service->users, sum->served_new,
-           sum->joined, sum->left, sum->digest);
+    printf("pass %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %016" PRIx64,
+           service->pass.effective_bp, service->users, sum->served_new, sum->joined, sum->left,
+           sum->digest);
     for (int i = 0; i < DEMO_SHAPES; i++) {
         printf(" %s=%" PRIu64, demo_shape_name(i), sum->shapes[i]);
     }
@@ -146,7 +145,7 @@ static void serve(struct service *service, uint64_t number, struct count *slice)
 }
 
 static void pace(int64_t *slot) {
-    int64_t now = monotonic_ns();
+    int64_t now = clock_ns(CLOCK_MONOTONIC);
     struct timespec until;
 
     *slot += SLOT_NS;
@@ -166,8 +165,7 @@ static int look(struct worker *me, const char *user) {
     if (same(&now, &me->state)) {
         return 1;
     }
-    printf("state %" PRId64 " %" PRIu64 " %" PRIu32 " %" PRIu32 "\n", monotonic_ns(), now.revision,
-           now.configured_bp, now.effective_bp);
+    printf("state %" PRId64 " %" PRIu32 "\n", clock_ns(CLOCK_REALTIME), now.effective_bp);
     fflush(stdout);
     me->state = now;
     return 0;
@@ -206,7 +204,7 @@ static void *work(void *argument) {
 
     /* The kernel may otherwise wake a sleeper 50 us late, a quarter of a slot. */
     prctl(PR_SET_TIMERSLACK, 1UL);
-    me->slot = monotonic_ns();
+    me->slot = clock_ns(CLOCK_MONOTONIC);
     look(me, me->service->ids[begin]);
     while (!atomic_load_explicit(&stopping, memory_order_relaxed)) {
         serve_slice(me, begin, end);
