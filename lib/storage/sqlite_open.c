@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/fail.h"
 #include "base/page.h"
@@ -15,7 +14,6 @@
 enum {
     PATH_LONGEST = 4000,
     SQLITE_OLDEST = 3040000, /* 3.40.0 */
-    PAUSE_NS = 200 * 1000,
 };
 
 /* The library that is loaded may be another one than the headers were of. */
@@ -75,27 +73,13 @@ static int resolve(const char *path, char *out, size_t size, canary_error *error
     return CANARY_OK;
 }
 
-static int64_t monotonic(void) {
-    struct timespec now = { 0, 0 };
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* Reads once, so that open() tells what is wrong and not the first use. */
+/* Reads once, so that open() tells what is wrong and not the first use. Tries once: whoever opens
+ * knows how long to wait for a lock, and a deferred open must not wait at all, since the next thing
+ * may be a rollback. */
 static int probe(struct canary__sqlite *store, canary_error *error) {
-    struct timespec pause = { 0, PAUSE_NS };
-    int64_t deadline = canary__sqlite_deadline();
     void *transaction = NULL;
-    int rc;
+    int rc = canary__sqlite_begin(store, CANARY_STORAGE_READ, &transaction, error);
 
-    for (;;) {
-        rc = canary__sqlite_begin(store, CANARY_STORAGE_READ, &transaction, error);
-        if (rc != CANARY_E_BUSY || monotonic() >= deadline) {
-            break;
-        }
-        nanosleep(&pause, NULL);
-    }
     if (rc == CANARY_OK) {
         canary__sqlite_end(transaction, 0, error);
     }
