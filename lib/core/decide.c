@@ -74,19 +74,21 @@ struct subject {
     int hashed;
 };
 
-/* The pinned cohort, CANARY__PIN_NONE, or CANARY__PIN_TORN when the view no longer holds. */
-static int pinned(canary_ctx *ctx, const struct canary__view *view, const struct subject *subject) {
-    int cohort;
+/* The pinned cohort, CANARY__PIN_NONE, or CANARY__PIN_TORN when the slot behind the word was lost.
+ */
+static int pinned(canary_ctx *ctx, uint64_t word, const struct subject *subject) {
+    struct canary__pins *pins;
+    int cohort = CANARY__PIN_NONE;
 
-    if (view->pins == NULL) {
-        return CANARY__PIN_NONE;
+    if (canary__snapshot_pins(ctx, word, &pins) != 0) {
+        return CANARY__PIN_TORN;
     }
     if (subject->id != NULL) {
-        cohort = canary__pins_find(view->pins, subject->id, subject->size);
-    } else {
-        cohort = canary__pins_old_hash(view->pins, subject->hash) ? CANARY_OLD : CANARY__PIN_NONE;
+        cohort = canary__pins_find(pins, subject->id, subject->size);
+    } else if (canary__pins_old_hash(pins, subject->hash)) {
+        cohort = CANARY_OLD;
     }
-    return canary__snapshot_holds(ctx, view) ? cohort : CANARY__PIN_TORN;
+    return canary__snapshot_holds(ctx, word) ? cohort : CANARY__PIN_TORN;
 }
 
 /* Reasons 4 to 6 under one word; answers CANARY__PIN_TORN when the word has to be taken again. */
@@ -94,13 +96,8 @@ static int decide_loaded(canary_ctx *ctx, uint64_t word, struct subject *subject
     uint64_t percentage = word & CANARY__WORD_PERCENTAGE;
 
     if ((word & CANARY__WORD_PINS) != 0) {
-        struct canary__view view;
-        int cohort;
+        int cohort = pinned(ctx, word, subject);
 
-        if (canary__snapshot_view(ctx, word, &view) != 0) {
-            return CANARY__PIN_TORN;
-        }
-        cohort = pinned(ctx, &view, subject);
         if (cohort != CANARY__PIN_NONE) {
             *reason = CANARY_REASON_OVERRIDE;
             return cohort;

@@ -46,28 +46,40 @@ static uint64_t mix(uint64_t a, uint64_t b) {
     return low ^ low >> 32;
 }
 
+static uint64_t eight(const unsigned char *p) {
+    uint64_t word;
+
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+static uint64_t spread(uint64_t word, uint64_t factor) {
+    uint64_t product = (word ^ factor >> 7) * factor;
+
+    return product ^ product >> 32;
+}
+
 /* Not SHA-256: the users who are not pinned pay for this one at 0 % and 100 % too. It spreads; it
  * need not withstand anybody, since only an operator's own ids get into the table. The words are
  * multiplied independently of each other, each with a factor of its place, so that a processor
- * works on all of them at once. */
+ * works on all of them at once; the last one overlaps the one before it rather than being cut. */
 static uint64_t quick_hash(const void *id, uint64_t size) {
     const unsigned char *p = id;
     uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
     uint64_t hash = size * UINT64_C(0xff51afd7ed558ccd);
-    uint64_t left = size;
 
-    for (; left >= 8; left -= 8, p += 8) {
-        uint64_t product = (word_at(p, 8) ^ factor >> 7) * factor;
+    if (size >= 8) {
+        const unsigned char *last = p + size - 8;
 
-        hash += product ^ product >> 32;
-        factor += UINT64_C(0x3c6ef372fe94f82a);
+        for (; p < last; p += 8) {
+            hash += spread(eight(p), factor);
+            factor += UINT64_C(0x3c6ef372fe94f82a);
+        }
+        hash += spread(eight(last), factor);
+    } else {
+        hash += spread(word_at(p, size), factor);
     }
-    if (left > 0) {
-        uint64_t product = (word_at(p, left) ^ factor >> 7) * factor;
-
-        hash += product ^ product >> 32;
-    }
-    return mix(mix(hash, hash >> 29), hash >> 17);
+    return mix(hash, hash >> 29);
 }
 
 /* Three bits of one filter word: one cache line a look-up. */
@@ -188,17 +200,12 @@ static int same_id(const struct canary__pins *block, uint64_t record, const void
     return 1;
 }
 
-int canary__pins_find(const struct canary__pins *block, const void *id, uint64_t size) {
-    uint64_t hash = quick_hash(id, size);
-    uint64_t bits = filter_bits(hash);
-    uint64_t mask;
-    uint64_t start;
+/* Out of line: the users who are not pinned hardly ever come here. */
+static __attribute__((noinline)) int walk(const struct canary__pins *block, const void *id,
+                                          uint64_t size, uint64_t hash) {
+    uint64_t mask = get(block, TABLE_MASK);
+    uint64_t start = get(block, TABLE_START);
 
-    if ((get(block, filter_word(hash, get(block, FILTER_MASK))) & bits) != bits) {
-        return CANARY__PIN_NONE;
-    }
-    mask = get(block, TABLE_MASK);
-    start = get(block, TABLE_START);
     /* A table that is being rebuilt may have no empty entry: the count ends the walk. */
     for (uint64_t probe = 0; probe <= mask && probe < block->length; probe++) {
         uint64_t entry = get(block, start + (((hash >> 20) + probe) & mask));
@@ -212,6 +219,16 @@ int canary__pins_find(const struct canary__pins *block, const void *id, uint64_t
         }
     }
     return CANARY__PIN_TORN;
+}
+
+int canary__pins_find(const struct canary__pins *block, const void *id, uint64_t size) {
+    uint64_t hash = quick_hash(id, size);
+    uint64_t bits = filter_bits(hash);
+
+    if ((get(block, filter_word(hash, get(block, FILTER_MASK))) & bits) != bits) {
+        return CANARY__PIN_NONE;
+    }
+    return walk(block, id, size, hash);
 }
 
 int canary__pins_old_hash(const struct canary__pins *block, uint32_t hash) {

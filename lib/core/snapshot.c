@@ -201,12 +201,11 @@ uint64_t canary__snapshot_word(canary_ctx *ctx) {
 }
 
 int canary__snapshot_view(canary_ctx *ctx, uint64_t word, struct canary__view *view) {
-    struct canary__cold *cold = atomic_load_explicit(&ctx->cold, memory_order_relaxed);
-    uint64_t generation = word >> CANARY__WORD_SHIFT;
-    struct canary__slot *slot = &cold->ring[generation % CANARY__RING];
+    struct canary__slot *slot = canary__snapshot_slot(ctx, word);
     uint64_t both;
 
-    if (atomic_load_explicit(&slot->generation, memory_order_acquire) != generation) {
+    if (atomic_load_explicit(&slot->generation, memory_order_acquire) !=
+        word >> CANARY__WORD_SHIFT) {
         return -1;
     }
     view->word = word;
@@ -214,14 +213,5 @@ int canary__snapshot_view(canary_ctx *ctx, uint64_t word, struct canary__view *v
     both = atomic_load_explicit(&slot->stage_and_percentage, memory_order_acquire);
     view->stage = (int32_t)(uint32_t)(both >> 32) - 1;
     view->percentage_bp = (uint32_t)both;
-    view->pins = atomic_load_explicit(&slot->pins, memory_order_acquire);
-    return canary__snapshot_holds(ctx, view) ? 0 : -1;
-}
-
-int canary__snapshot_holds(canary_ctx *ctx, const struct canary__view *view) {
-    struct canary__cold *cold = atomic_load_explicit(&ctx->cold, memory_order_relaxed);
-    uint64_t generation = view->word >> CANARY__WORD_SHIFT;
-
-    return atomic_load_explicit(&cold->ring[generation % CANARY__RING].generation,
-                                memory_order_relaxed) == generation;
+    return canary__snapshot_holds(ctx, word) ? 0 : -1;
 }

@@ -98,7 +98,6 @@ struct canary__view {
     uint64_t revision;
     int32_t stage;
     uint32_t percentage_bp;
-    struct canary__pins *pins;
 };
 
 /* A context that answers NOT_READY, or NULL. `owner` and `after_fork` are for children. */
@@ -123,12 +122,36 @@ void canary__snapshot_publish(canary_ctx *ctx, const struct canary__state *state
 /* The word that decisions go by; puts back the inherited one in a child. */
 uint64_t canary__snapshot_word(canary_ctx *ctx);
 
+static inline struct canary__slot *canary__snapshot_slot(canary_ctx *ctx, uint64_t word) {
+    struct canary__cold *cold = atomic_load_explicit(&ctx->cold, memory_order_relaxed);
+
+    return &cold->ring[(word >> CANARY__WORD_SHIFT) % CANARY__RING];
+}
+
+/* 1 while what was read behind the word is still unchanged. Comes after acquire loads of what was
+ * read, which keep this look from moving up. */
+static inline int canary__snapshot_holds(canary_ctx *ctx, uint64_t word) {
+    return atomic_load_explicit(&canary__snapshot_slot(ctx, word)->generation,
+                                memory_order_relaxed) == word >> CANARY__WORD_SHIFT;
+}
+
+/* The overrides behind a word. 0, or -1 when the slot was reused: take the word again. What is
+ * found in them counts if canary__snapshot_holds() afterwards. */
+static inline int canary__snapshot_pins(canary_ctx *ctx, uint64_t word,
+                                        struct canary__pins **pins) {
+    struct canary__slot *slot = canary__snapshot_slot(ctx, word);
+
+    if (atomic_load_explicit(&slot->generation, memory_order_acquire) !=
+        word >> CANARY__WORD_SHIFT) {
+        return -1;
+    }
+    *pins = atomic_load_explicit(&slot->pins, memory_order_acquire);
+    return canary__snapshot_holds(ctx, word) ? 0 : -1;
+}
+
 /* Reads one consistent view of the slot behind `word`. 0, or -1 when the slot was reused: take the
  * word again. */
 int canary__snapshot_view(canary_ctx *ctx, uint64_t word, struct canary__view *view);
-
-/* 1 while what was read through the view is still unchanged. */
-int canary__snapshot_holds(canary_ctx *ctx, const struct canary__view *view);
 
 /* Brings the local kill bit of the word in line with the cold flag. */
 void canary__snapshot_sync(canary_ctx *ctx);
