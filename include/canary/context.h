@@ -128,11 +128,12 @@ CANARY_API int canary_open(const char *path, const char *rollout, const canary_o
 
 /* Opens one rollout of an open store. From `options` only flags, stale_after_ns and kill_switch are
  * read. `*out` is set on success only. CANARY_KILL is read from the environment here and never
- * again. Thread: any thread. Blocking: may block on storage. Errors: CANARY_E_INVALID (name not
- * [A-Za-z0-9._-]{1,128}, options as above), _NOT_FOUND (no such rollout), _TAMPERED (nothing in the
- * store can be believed), _UNSUPPORTED (unknown algorithm), storage errors as in
- * canary_store_open(), _NOMEM, _SYSTEM. With CANARY_OPEN_DEFER only _INVALID, _NOMEM and _SYSTEM:
- * the context answers `old` until the state can be read. */
+ * again. A rollout whose row was changed outside libcanary opens and answers NOT_READY, with
+ * CANARY_DOUBT_ROLLOUT in its info, until canary_accept() or the old row is back.
+ * Thread: any thread. Blocking: may block on storage.
+ * Errors: CANARY_E_INVALID (name not [A-Za-z0-9._-]{1,128}, options as above), _NOT_FOUND (no such
+ * rollout), storage errors as in canary_store_open(), _NOMEM, _SYSTEM. With CANARY_OPEN_DEFER only
+ * _INVALID, _NOMEM and _SYSTEM: the context answers `old` until the state can be read. */
 CANARY_API int canary_open_in(canary_store *store, const char *rollout,
                               const canary_options *options, canary_ctx **out, canary_error *error);
 

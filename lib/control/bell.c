@@ -107,19 +107,20 @@ static void parse(const unsigned char *bytes, struct canary__bell_image *image) 
     image->damaged = memcmp(bytes + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8) != 0;
     image->pending = 0;
     memcpy(&image->ring, bytes, sizeof image->ring);
-    memcpy(image->entries, bytes + CANARY__BELL_FIRST, sizeof image->entries);
     for (unsigned i = 0; i < CANARY__BELL_ENTRIES; i++) {
+        const unsigned char *place = bytes + CANARY__BELL_FIRST + i * sizeof image->entries[i];
         struct canary__bell_entry *entry = &image->entries[i];
 
-        if (canary__bell_empty(entry)) {
-            continue;
+        /* What was valid in the reading before is so still: hashing every entry at every ring would
+         * cost more than the look at the store. */
+        if (memcmp(entry, place, sizeof *entry) != 0) {
+            memcpy(entry, place, sizeof *entry);
+            if (!canary__bell_empty(entry) && !canary__bell_valid(entry)) {
+                image->damaged++;
+                memset(entry, 0, sizeof *entry);
+            }
         }
-        if (!canary__bell_valid(entry)) {
-            image->damaged++;
-            memset(entry, 0, sizeof *entry);
-        } else if (entry->state == CANARY__BELL_PENDING) {
-            image->pending++;
-        }
+        image->pending += entry->state == CANARY__BELL_PENDING;
     }
 }
 
@@ -127,7 +128,7 @@ void canary__bell_read(struct canary__bell *bell, int check_path,
                        struct canary__bell_image *image) {
     unsigned char bytes[CANARY__BELL_SIZE];
 
-    memset(image, 0, sizeof *image);
+    image->present = 0;
     if (bell->path == NULL) {
         return;
     }
@@ -138,11 +139,15 @@ void canary__bell_read(struct canary__bell *bell, int check_path,
         open_bell(bell);
     }
     if (bell->fd < 0) {
+        image->damaged = 0;
+        image->pending = 0;
         return;
     }
     for (int look = 0; look < LOOKS; look++) {
         if (pread(bell->fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
-            memset(image, 0, sizeof *image);
+            image->present = 0;
+            image->damaged = 0;
+            image->pending = 0;
             return;
         }
         parse(bytes, image);
@@ -155,7 +160,7 @@ void canary__bell_read(struct canary__bell *bell, int check_path,
 
 const struct canary__bell_entry *canary__bell_find(const struct canary__bell_image *image,
                                                    uint64_t key) {
-    for (unsigned i = 0; i < CANARY__BELL_ENTRIES; i++) {
+    for (unsigned i = 0; image->present && i < CANARY__BELL_ENTRIES; i++) {
         if (image->entries[i].key == key) {
             return &image->entries[i];
         }

@@ -43,7 +43,7 @@ struct canary__bell_entry {
     uint64_t check;
 };
 
-/* What one reading saw. */
+/* What one reading saw. Zeroed before the first, and handed to each following one as it is. */
 struct canary__bell_image {
     int present;      /* the file is there, whole, and carries the magic */
     uint32_t ring;    /* value to wait for a change of */
@@ -68,7 +68,7 @@ void canary__bell_close(struct canary__bell *bell);
  * place. Then reads it. Never fails: what cannot be read is not present. */
 void canary__bell_read(struct canary__bell *bell, int check_path, struct canary__bell_image *image);
 
-/* The entry of a rollout, or NULL. */
+/* The entry of a rollout, or NULL; none when the bell is not present. */
 const struct canary__bell_entry *canary__bell_find(const struct canary__bell_image *image,
                                                    uint64_t key);
 
@@ -81,8 +81,8 @@ uint64_t canary__bell_key(const char *rollout);
 int canary__bell_ring(const char *path, canary_error *error);
 
 /* Puts the entry of a rollout; does not wake. */
-int canary__bell_put(const char *path, uint64_t key, uint64_t revision,
-                     uint32_t cap_bp, uint32_t state, canary_error *error);
+int canary__bell_put(const char *path, uint64_t key, uint64_t revision, uint32_t cap_bp,
+                     uint32_t state, canary_error *error);
 
 /* Empties damaged entries and writes the head anew. */
 int canary__bell_repair(const char *path, canary_error *error);

@@ -6,12 +6,10 @@
 #include "control/store.h"
 
 /* Takes what the bell says about this rollout. */
-void canary__follow_bell(struct canary__follower *follower,
-                         const struct canary__bell_image *image);
+void canary__follow_bell(struct canary__follower *follower, const struct canary__bell_image *image);
 
 /* Reads the rollout and its flag and settles what is believed of them. */
-int canary__follow_rows(struct canary__follower *follower, void *transaction,
-                        canary_error *error);
+int canary__follow_rows(struct canary__follower *follower, void *transaction, canary_error *error);
 
 /* Reads the overrides when they moved, or with `always`. */
 int canary__follow_pins(struct canary__follower *follower, void *transaction, int always,

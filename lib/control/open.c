@@ -71,6 +71,11 @@ static int first_read(struct canary__follower *follower, int wait, canary_error 
         /* Another rollout's trouble is not this one's. */
         if (follower->loaded) {
             code = CANARY_OK;
+        } else if (code == CANARY_OK) {
+            canary__log(&store->hooks, CANARY_LOG_WARNING,
+                        "canary: \"%s\" was changed outside libcanary and nothing of it can be "
+                        "believed: everybody gets `old` until `canaryctl accept`",
+                        follower->name);
         }
         canary__store_unlock(store);
         if (code != CANARY_E_BUSY || canary__store_machine_ns() >= deadline) {

@@ -41,6 +41,18 @@ static int look_at_trail(canary_store *store, void *transaction, canary_error *e
     return CANARY_OK;
 }
 
+/* One rollout's trouble does not age the others. */
+static void confirm(canary_store *store) {
+    int64_t now = canary__now(&store->hooks, CANARY_CLOCK_MONOTONIC);
+
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        if (f->loaded && f->current) {
+            atomic_store_explicit(&canary__ctx_cold(f->ctx)->confirmed_ns, now,
+                                  memory_order_relaxed);
+        }
+    }
+}
+
 /* Rows first for every rollout, overrides after: a change of percentage must not wait for a long
  * list of overrides to be read. */
 static int read_all(canary_store *store, void *transaction, int source, int pins_too, int *complete,
@@ -55,6 +67,7 @@ static int read_all(canary_store *store, void *transaction, int source, int pins
         canary_error own = CANARY_ERROR_INIT;
         int code = canary__follow_rows(f, transaction, &own);
 
+        f->current = code == CANARY_OK;
         if (code == CANARY_OK) {
             canary__follow_bell(f, &store->image); /* the revision may have lifted a cap */
             /* A first state goes out with its overrides, not before them. */
@@ -63,7 +76,8 @@ static int read_all(canary_store *store, void *transaction, int source, int pins
             }
         } else {
             failure = code;
-            *complete = 0;
+            /* What is not there is known completely: it comes with a change, and that is seen. */
+            *complete = *complete && code == CANARY_E_NOT_FOUND;
             canary__fail_copy(error, &own);
         }
     }
@@ -75,21 +89,22 @@ static int read_all(canary_store *store, void *transaction, int source, int pins
         if (code != CANARY_OK) {
             failure = code;
             *complete = 0;
+            f->current = 0;
             canary__fail_copy(error, &own);
         }
     }
+    confirm(store);
     return failure;
 }
 
-static void confirm(canary_store *store) {
-    int64_t now = canary__now(&store->hooks, CANARY_CLOCK_MONOTONIC);
-
+/* After a complete reading only rollouts that are not there are not current. */
+static int still_missing(canary_store *store, canary_error *error) {
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
-        if (f->loaded) {
-            atomic_store_explicit(&canary__ctx_cold(f->ctx)->confirmed_ns, now,
-                                  memory_order_relaxed);
+        if (!f->current) {
+            return canary__row_not_found(f->name, error);
         }
     }
+    return CANARY_OK;
 }
 
 static int read_store(canary_store *store, void *transaction, int source, int force,
@@ -109,7 +124,8 @@ static int read_store(canary_store *store, void *transaction, int source, int fo
         }
         if (store->token_known && token == store->token && !force &&
             !(store->pins_due && unhurried)) {
-            return CANARY_OK;
+            confirm(store);
+            return still_missing(store, error);
         }
     }
     code = read_all(store, transaction, source, unhurried, &complete, error);
@@ -154,9 +170,6 @@ int canary__store_refresh(canary_store *store, int source, int force, canary_err
             code = ended;
             own = ending;
         }
-    }
-    if (code == CANARY_OK) {
-        confirm(store);
     }
     remember(store, code, &own);
     if (code != CANARY_OK) {

@@ -4,6 +4,7 @@
 #include <sodium/crypto_hash_sha256.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/text.h"
 
 canary_storage_value canary__value_text(const char *text) {
@@ -338,6 +339,11 @@ static canary_storage_range range_of(const canary_storage_value *key) {
                                    .key = key };
 }
 
+int canary__row_not_found(const char *name, canary_error *error) {
+    return canary__fail(error, CANARY_E_NOT_FOUND, 0,
+                        "there is no rollout \"%s\"; `canaryctl list` shows what there is", name);
+}
+
 int canary__row_read_rollout(const canary_storage_methods *methods, void *transaction,
                              const char *name, struct canary__rollout_row *row,
                              canary_error *error) {
@@ -349,11 +355,7 @@ int canary__row_read_rollout(const canary_storage_methods *methods, void *transa
     memset(row, 0, sizeof *row);
     code = methods->read(transaction, CANARY_TABLE_ROLLOUTS, &range, take_rollout, row, error);
     if (code == CANARY_OK && row->name[0] == '\0') {
-        char message[256] = "there is no rollout \"";
-
-        strncat(message, name, 140);
-        strcat(message, "\"; `canaryctl list` shows what there is");
-        return canary_storage_fail(error, CANARY_E_NOT_FOUND, 0, message);
+        return canary__row_not_found(name, error);
     }
     if (code == CANARY_OK) {
         code = methods->read(transaction, CANARY_TABLE_STAGES, &range, take_stage, row, error);

@@ -75,6 +75,9 @@ int canary__row_read_rollout(const canary_storage_methods *methods, void *transa
 int canary__row_read_flag(const canary_storage_methods *methods, void *transaction,
                           const char *name, struct canary__flag_row *row, canary_error *error);
 
+/* The error for a rollout that is not there. */
+int canary__row_not_found(const char *name, canary_error *error);
+
 /* The newest change of the store, or with `id` not 0 that one. `row->public.id` is 0 when there is
  * none. */
 int canary__row_read_change(const canary_storage_methods *methods, void *transaction, uint64_t id,

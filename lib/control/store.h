@@ -62,6 +62,7 @@ struct canary__follower {
     struct canary__state shown;
     int32_t source;
     uint64_t publications;
+    int current; /* the last reading of the store told all about this rollout */
 };
 
 struct canary_store {
