@@ -43,7 +43,7 @@ static int grow(struct gathering *g, uint64_t id_size) {
         g->pins = more;
         g->room = room;
     }
-    if (g->size - g->used < id_size) {
+    if (g->bytes == NULL || g->size - g->used < id_size) {
         uint64_t size = (g->size + id_size) * 2 + 4096;
         void *more = canary__realloc(hooks_of(g), g->bytes, g->size, size);
 
@@ -216,9 +216,12 @@ int canary__follow_pins(struct canary__follower *f, void *transaction, int alway
         settle_ids(&g);
         g.out_of_memory = settle(&g) != 0;
     }
-    if (code == CANARY_OK && g.out_of_memory) {
+    if ((code != CANARY_OK || g.out_of_memory) && f->good.overrides_old > 0 &&
+        (!f->pins_known || strcmp(f->pins_digest, f->good.overrides_digest) != 0)) {
         /* The new set may hold pins to `old` that the one in force does not. */
         f->pins_unsafe = 1;
+    }
+    if (code == CANARY_OK && g.out_of_memory) {
         f->pins_digest[0] = '\0';
         code = canary__fail(error, CANARY_E_NOMEM, 0,
                             "out of memory for the overrides of \"%s\": everybody gets `old` "
