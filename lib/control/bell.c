@@ -74,23 +74,25 @@ void canary__bell_close(struct canary__bell *bell) {
     }
 }
 
-static void open_bell(struct canary__bell *bell) {
+/* Answers 1 when what stands there is no whole bell. */
+static int open_bell(struct canary__bell *bell) {
     struct stat status;
     void *page;
 
     bell->fd = open(bell->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (bell->fd < 0) {
-        return;
+        return 0;
     }
     if (fstat(bell->fd, &status) != 0 || !S_ISREG(status.st_mode) ||
         status.st_size < (off_t)CANARY__BELL_SIZE) {
         canary__bell_close(bell);
-        return;
+        return 1;
     }
     bell->device = status.st_dev;
     bell->inode = status.st_ino;
     page = mmap(NULL, CANARY__BELL_SIZE, PROT_READ, MAP_SHARED, bell->fd, 0);
     bell->word = page == MAP_FAILED ? NULL : page;
+    return 0;
 }
 
 static void notice_replacement(struct canary__bell *bell) {
@@ -124,6 +126,13 @@ static void parse(const unsigned char *bytes, struct canary__bell_image *image) 
     }
 }
 
+/* Bells are made whole, so a short one has lost entries, and they may have been anybody's. Those of
+ * the reading before stay. */
+static void cut_short(struct canary__bell_image *image) {
+    image->present = 1;
+    image->damaged = 1;
+}
+
 void canary__bell_read(struct canary__bell *bell, int check_path,
                        struct canary__bell_image *image) {
     unsigned char bytes[CANARY__BELL_SIZE];
@@ -135,8 +144,9 @@ void canary__bell_read(struct canary__bell *bell, int check_path,
     if (bell->fd >= 0 && check_path) {
         notice_replacement(bell);
     }
-    if (bell->fd < 0) {
-        open_bell(bell);
+    if (bell->fd < 0 && open_bell(bell)) {
+        cut_short(image);
+        return;
     }
     if (bell->fd < 0) {
         image->damaged = 0;
@@ -144,7 +154,13 @@ void canary__bell_read(struct canary__bell *bell, int check_path,
         return;
     }
     for (int look = 0; look < LOOKS; look++) {
-        if (pread(bell->fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+        ssize_t got = pread(bell->fd, bytes, sizeof bytes, 0);
+
+        if (got >= 0 && got < (ssize_t)sizeof bytes) {
+            cut_short(image);
+            return;
+        }
+        if (got < 0) {
             image->present = 0;
             image->damaged = 0;
             image->pending = 0;

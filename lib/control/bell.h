@@ -45,7 +45,7 @@ struct canary__bell_entry {
 
 /* What one reading saw. Zeroed before the first, and handed to each following one as it is. */
 struct canary__bell_image {
-    int present;      /* the file is there, whole, and carries the magic */
+    int present;      /* the file is there; whole unless `damaged` */
     uint32_t ring;    /* value to wait for a change of */
     uint32_t damaged; /* entries, or the head, that cannot be believed */
     uint32_t pending; /* entries that are pending */
@@ -65,7 +65,8 @@ void canary__bell_init(struct canary__bell *bell, const char *path);
 void canary__bell_close(struct canary__bell *bell);
 
 /* Opens the file when it is there and not open; with `check_path`, also notices another file in its
- * place. Then reads it. Never fails: what cannot be read is not present. */
+ * place. Then reads it. Never fails: what cannot be read is not present, and
+ * what is no whole bell is damaged. */
 void canary__bell_read(struct canary__bell *bell, int check_path, struct canary__bell_image *image);
 
 /* The entry of a rollout, or NULL; none when the bell is not present. */

@@ -20,7 +20,10 @@ static void fill_stages(const struct canary__rollout_row *row, canary_rollout *o
     }
 }
 
-static void fill_flag(const struct canary__flag_row *flag, canary_rollout *out) {
+static int fill_flag(canary_store *store, void *transaction, const struct canary__flag_row *flag,
+                     canary_rollout *out, canary_error *error) {
+    int believed = flag->present && flag->enabled;
+
     canary__text_copy(out->flag, sizeof out->flag, flag->name);
     out->flag_enabled = flag->present && flag->enabled;
     out->flag_updated_at_ns = flag->updated_at;
@@ -29,9 +32,21 @@ static void fill_flag(const struct canary__flag_row *flag, canary_rollout *out) 
     if (!flag->intact) {
         out->doubt |= CANARY_DOUBT_FLAG;
     }
-    if (!out->flag_enabled) {
+    if (!flag->intact && believed) {
+        /* Switched on outside: whoever followed all along goes by what the trail says. */
+        struct canary__change_row last;
+        int code =
+            canary__row_read_last_flag(&store->methods, transaction, flag->name, &last, error);
+
+        if (code != CANARY_OK) {
+            return code;
+        }
+        believed = last.public.id == 0 || strcmp(last.public.action, "flag_on") == 0;
+    }
+    if (!believed) {
         out->kill_reasons |= CANARY_KILL_FLAG;
     }
+    return CANARY_OK;
 }
 
 /* What processes that have followed all along act on: a doubted row counts downwards only, from
@@ -102,8 +117,8 @@ static int fill_rollout(canary_store *store, void *transaction, const char *name
     canary__text_copy(out->updated_by, sizeof out->updated_by, row.updated_by);
     canary__text_copy(out->note, sizeof out->note, row.note);
     fill_stages(&row, out);
-    fill_flag(&flag, out);
-    return settle_effective(store, transaction, &row, out, error);
+    code = fill_flag(store, transaction, &flag, out, error);
+    return code != CANARY_OK ? code : settle_effective(store, transaction, &row, out, error);
 }
 
 int canary_rollout_read(canary_store *store, const char *rollout, canary_rollout *out,

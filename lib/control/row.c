@@ -399,32 +399,55 @@ int canary__row_read_change(const canary_storage_methods *methods, void *transac
 }
 
 struct last_search {
-    const char *rollout;
+    const char *name;
+    uint32_t column;    /* where the name is looked for: 1 the rollout's, 8 the flag's */
+    const char *action; /* prefix of the action wanted */
     struct canary__change_row *row;
 };
 
+static int text_is(const canary_storage_row *row, uint32_t column, const char *text, size_t size) {
+    const canary_storage_value *value = &row->values[column];
+
+    return value->type == CANARY_VALUE_TEXT && value->size >= size &&
+           memcmp(value->data, text, size) == 0;
+}
+
 static int take_last(void *user_data, const canary_storage_row *row) {
     struct last_search *search = user_data;
-    const canary_storage_value *name = row->count > 1 ? &row->values[1] : NULL;
-    size_t length = strlen(search->rollout);
+    size_t length = strlen(search->name);
 
-    if (name == NULL || name->type != CANARY_VALUE_TEXT || name->size != length ||
-        memcmp(name->data, search->rollout, length) != 0) {
+    if (row->count <= search->column || row->values[search->column].size != length ||
+        !text_is(row, search->column, search->name, length) ||
+        !text_is(row, 3, search->action, strlen(search->action))) {
         return 0;
     }
     canary__row_get_change(row, search->row);
     return 1;
 }
 
-int canary__row_read_last(const canary_storage_methods *methods, void *transaction,
-                          const char *rollout, struct canary__change_row *row,
-                          canary_error *error) {
-    struct last_search search = { rollout, row };
+static int find_last(const canary_storage_methods *methods, void *transaction,
+                     struct last_search *search, canary_error *error) {
     canary_storage_range range = range_of(NULL);
 
     range.descending = 1;
-    memset(row, 0, sizeof *row);
-    return methods->read(transaction, CANARY_TABLE_CHANGES, &range, take_last, &search, error);
+    memset(search->row, 0, sizeof *search->row);
+    return methods->read(transaction, CANARY_TABLE_CHANGES, &range, take_last, search, error);
+}
+
+int canary__row_read_last(const canary_storage_methods *methods, void *transaction,
+                          const char *rollout, struct canary__change_row *row,
+                          canary_error *error) {
+    struct last_search search = { rollout, 1, "", row };
+
+    return find_last(methods, transaction, &search, error);
+}
+
+int canary__row_read_last_flag(const canary_storage_methods *methods, void *transaction,
+                               const char *flag, struct canary__change_row *row,
+                               canary_error *error) {
+    struct last_search search = { flag, 8, "flag_", row };
+
+    return find_last(methods, transaction, &search, error);
 }
 
 /* -- writing -- */

@@ -87,6 +87,11 @@ int canary__row_read_change(const canary_storage_methods *methods, void *transac
 int canary__row_read_last(const canary_storage_methods *methods, void *transaction,
                           const char *rollout, struct canary__change_row *row, canary_error *error);
 
+/* The newest switching of one flag; id 0 when it was never switched. */
+int canary__row_read_last_flag(const canary_storage_methods *methods, void *transaction,
+                               const char *flag, struct canary__change_row *row,
+                               canary_error *error);
+
 /* From a sink's row. */
 void canary__row_get_rollout(const canary_storage_row *from, struct canary__rollout_row *row);
 void canary__row_get_flag(const canary_storage_row *from, struct canary__flag_row *row);
