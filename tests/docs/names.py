@@ -41,6 +41,13 @@ def main():
         checked += 1
         if not re.search(rf"^\| `{name}` \| {number} \|", table, re.MULTILINE):
             problems.append(f"docs/errors.md: no row for {name} with its number {number}")
+    suite = (top / "lib/conformance/suite.c").read_text()
+    checks = re.findall(r'\{ "([a-z-]+)", canary__\w+, ', suite)
+    assert len(checks) > 20, f"only {checks} in the conformance suite"
+    for check in checks:
+        checked += 1
+        if f"`{check}`" not in (top / "docs/writing-a-store.md").read_text():
+            problems.append(f"docs/writing-a-store.md: nothing about the check {check}")
     return finish(problems, checked, "names")
 
 
