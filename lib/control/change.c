@@ -103,15 +103,24 @@ int canary_set_percentage(canary_store *store, const char *rollout, uint32_t per
                             CANARY_PHASE_MAX);
     }
     if ((edit.options.flags & CANARY_CHANGE_EMERGENCY) != 0) {
+        canary_error own = CANARY_ERROR_INIT;
+        /* The cap is known whatever the store says, and one above the present state holds nobody
+         * down. */
         struct canary__lowering lowering = { .rollout = rollout,
                                              .action = "emergency",
                                              .phase = phase,
                                              .stage = -1,
-                                             .to_bp = percentage_bp };
+                                             .to_bp = percentage_bp,
+                                             .cap_bp = percentage_bp };
 
+        edit.error = &own;
         code = canary__lower(&edit, &lowering, out);
+        edit.error = error;
         /* Not a lowering after all: it was withdrawn, and is done in its turn. */
         if (code != CANARY_E_INVALID) {
+            if (code != CANARY_OK) {
+                canary__fail_copy(error, &own);
+            }
             return code;
         }
     }

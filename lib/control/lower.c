@@ -160,8 +160,12 @@ int canary__lower(struct canary__edit *edit, struct canary__lowering *lowering,
     int code;
 
     edit->error = &own;
-    code = foresee(edit, lowering);
+    /* Down to nothing needs no look at the store, which may be stuck: the bell rings first. */
+    code = lowering->stage == 0 || (lowering->stage < 0 && lowering->to_bp == 0)
+               ? CANARY_OK
+               : foresee(edit, lowering);
     if (code != CANARY_OK) {
+        edit->error = error;
         canary__fail_copy(error, &own);
         return code;
     }
@@ -173,6 +177,7 @@ int canary__lower(struct canary__edit *edit, struct canary__lowering *lowering,
         code = record(edit, lowering);
         code = canary__edit_end(edit, code, out);
     }
+    edit->error = error; /* `own` ends here, the edit may go on */
     if (code == CANARY_OK) {
         return code;
     }

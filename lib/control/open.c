@@ -62,12 +62,13 @@ static int first_read(struct canary__follower *follower, int wait, canary_error 
     canary_store *store = follower->store;
     const struct timespec step = { 0, BUSY_STEP_NS };
     int64_t deadline = canary__store_machine_ns() + (wait ? store->busy_ns : 0);
+    canary_error own = CANARY_ERROR_INIT;
 
     for (;;) {
         int code;
 
         canary__store_lock(store);
-        code = canary__store_refresh(store, CANARY_SOURCE_OPEN, 1, error);
+        code = canary__store_refresh(store, CANARY_SOURCE_OPEN, 1, &own);
         /* Another rollout's trouble is not this one's. */
         if (follower->loaded) {
             code = CANARY_OK;
@@ -79,6 +80,9 @@ static int first_read(struct canary__follower *follower, int wait, canary_error 
         }
         canary__store_unlock(store);
         if (code != CANARY_E_BUSY || canary__store_machine_ns() >= deadline) {
+            if (code != CANARY_OK && wait) {
+                canary__fail_copy(error, &own);
+            }
             return code;
         }
         nanosleep(&step, NULL);

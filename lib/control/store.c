@@ -156,6 +156,8 @@ static int no_memory(canary_error *error) {
 
 int canary_store_open(const char *path, const canary_options *options, canary_store **out,
                       canary_error *error) {
+    /* Attempts that a later one makes good must not show in the caller's struct. */
+    canary_error own = CANARY_ERROR_INIT;
     canary_options admitted;
     canary_store *store;
     int code = canary__options_admit(options, &admitted, error);
@@ -183,7 +185,7 @@ int canary_store_open(const char *path, const canary_options *options, canary_st
 
         canary__store_lock(store);
         code = canary__sqlite_open(path, admitted.flags, &store->hooks, &store->methods,
-                                   &store->implementation, error);
+                                   &store->implementation, &own);
         if (code == CANARY_OK && store->methods.doorbell != NULL) {
             canary__bell_init(&store->bell, store->methods.doorbell(store->implementation));
         }
@@ -194,6 +196,7 @@ int canary_store_open(const char *path, const canary_options *options, canary_st
         nanosleep(&step, NULL);
     }
     if (code != CANARY_OK) {
+        canary__fail_copy(error, &own);
         canary__fork_leave(&store->member);
         store_free(store);
         return code;
@@ -297,18 +300,20 @@ void canary_store_close(canary_store **store) {
 int canary__store_begin(canary_store *store, int mode, void **transaction, canary_error *error) {
     const struct timespec step = { 0, BUSY_STEP_NS };
     int64_t deadline = canary__store_machine_ns() + store->busy_ns;
+    canary_error own = CANARY_ERROR_INIT;
 
     for (;;) {
         int code;
 
         canary__store_lock(store);
-        code = store->methods.begin(store->implementation, mode, transaction, error);
+        code = store->methods.begin(store->implementation, mode, transaction, &own);
         if (code == CANARY_OK) {
             return CANARY_OK;
         }
         /* The lock is let go while waiting: the watcher goes on, and fork() need not wait. */
         canary__store_unlock(store);
         if (code != CANARY_E_BUSY || canary__store_machine_ns() >= deadline) {
+            canary__fail_copy(error, &own);
             return code;
         }
         nanosleep(&step, NULL);
