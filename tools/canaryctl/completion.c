@@ -117,7 +117,11 @@ static void add_group_name(struct text *out, const char *first) {
  * `offer=FILES`. `current` is the word at the cursor, `previous` the one before it. */
 static void add_common(struct text *out) {
     text_add(out, "_canaryctl_ask() {\n"
-                  "    canaryctl ${_canaryctl_db:+--db \"$_canaryctl_db\"} \"$@\" 2>/dev/null\n"
+                  "    if [[ -n $_canaryctl_db ]]; then\n"
+                  "        canaryctl --db \"${_canaryctl_db/#\\~/$HOME}\" \"$@\" 2>/dev/null\n"
+                  "    else\n"
+                  "        canaryctl \"$@\" 2>/dev/null\n"
+                  "    fi\n"
                   "}\n\n"
                   "_canaryctl_offer() {\n"
                   "    local word command=\"\" skip=\"\" groups commands\n"
@@ -356,8 +360,9 @@ static void write_fish(struct text *out) {
     text_add(out, "\n"
                   "        test \"$words\" = \"$argv\"\n"
                   "    else\n"
-                  "        test (count $words) -ge (count $argv)\n"
-                  "        and test \"$words[1..(count $argv)]\" = \"$argv\"\n"
+                  "        set -l size (count $argv)\n"
+                  "        test (count $words) -ge $size\n"
+                  "        and test \"$words[1..$size]\" = \"$argv\"\n"
                   "    end\n"
                   "end\n\n"
                   "complete -c canaryctl -f\n");

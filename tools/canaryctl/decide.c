@@ -121,7 +121,7 @@ static int decide_input(struct decide *decide) {
             result = say_failure(CANARY_E_SYSTEM, NULL,
                                  "line %" PRIu64 " is longer than %zu bytes; the lines before it "
                                  "are decided",
-                                 lines.number + 1, LINES_LONGEST);
+                                 lines.number, LINES_LONGEST);
             break;
         }
         int failed = lines_fill(&lines);

@@ -20,8 +20,12 @@ enum lines_result lines_next(struct lines *lines, const char **line, size_t *siz
     size_t left = lines->end - lines->start;
     const char *begin = lines->buffer + lines->start;
     const char *newline = left == 0 ? NULL : memchr(begin, '\n', left);
-    if (newline == NULL && !lines->ended)
-        return left > LINES_LONGEST + 1 ? LINES_TOO_LONG : LINES_EMPTY;
+    if (newline == NULL && !lines->ended) {
+        if (left <= LINES_LONGEST + 1)
+            return LINES_EMPTY;
+        lines->number++;
+        return LINES_TOO_LONG;
+    }
     if (newline == NULL && left == 0)
         return LINES_END;
     size_t length = newline != NULL ? (size_t)(newline - begin) : left;

@@ -13,7 +13,7 @@ struct lines {
     char *buffer;
     size_t start;    /* of what is not handed over yet */
     size_t end;      /* of what was read */
-    uint64_t number; /* of the line handed over last */
+    uint64_t number; /* of the line handed over last, or found too long */
     bool ended;
 };
 

@@ -29,7 +29,7 @@ static const char *nearest_command(const char *first, const char *word) {
         snprintf(candidate, sizeof(candidate), "%.*s", (int)strcspn(name, " "), name);
         int distance = say_distance(word, candidate);
         if (strlen(word) >= 3 && strncmp(candidate, word, strlen(word)) == 0)
-            distance = 1;
+            distance = 0;
         if (distance < best) {
             best = distance;
             memcpy(nearest, candidate, sizeof(nearest));

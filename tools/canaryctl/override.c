@@ -96,7 +96,7 @@ static int read_ids(const struct session *session, struct ids *ids) {
         }
         if (got == LINES_TOO_LONG || size > LONGEST_ID) {
             result = say_usage(session->command, "line %" PRIu64 " is longer than %d bytes",
-                               lines.number + (got == LINES_TOO_LONG), LONGEST_ID);
+                               lines.number, LONGEST_ID);
             continue;
         }
         if (size == 0) {

@@ -19,10 +19,11 @@ struct say_mode say_mode;
 void say_setup(bool json) {
     const char *no_color = getenv("NO_COLOR");
     const char *term = getenv("TERM");
-    bool able = (no_color == NULL || no_color[0] == '\0') && term != NULL && term[0] != '\0' &&
-                strcmp(term, "dumb") != 0;
+    bool smart = term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0;
+    bool able = smart && (no_color == NULL || no_color[0] == '\0');
     say_mode.json = json;
     say_mode.terminal = isatty(STDOUT_FILENO) == 1;
+    say_mode.screen = say_mode.terminal && smart && !json;
     say_mode.colour = able && say_mode.terminal && !json;
     say_mode.colour_errors = able && !json && isatty(STDERR_FILENO) == 1;
 }

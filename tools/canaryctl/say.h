@@ -18,6 +18,7 @@ enum say_colour { SAY_PLAIN, SAY_STRONG, SAY_GOOD, SAY_WARN, SAY_BAD, SAY_DIM };
 struct say_mode {
     bool json;
     bool terminal;      /* standard output is one */
+    bool screen;        /* and pictures can be drawn on it */
     bool colour;        /* on standard output */
     bool colour_errors; /* on standard error */
 };

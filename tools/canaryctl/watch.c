@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -22,10 +23,12 @@
 struct watch {
     struct session *session;
     canary_ctx *context;
+    canary_store
+        *store; /* one that does not wait for locks: what the bell says must show at once */
     canary_ctx_info info;
     canary_rollout state;
-    bool state_known;
-    int height; /* lines drawn last */
+    bool state_known; /* read once at least */
+    bool state_fresh; /* and at the last try */
 };
 
 static const char *source_name(int source) {
@@ -40,10 +43,22 @@ static void look(struct watch *watch) {
     canary_info(watch->context, &watch->info);
 }
 
+/* The context's numbers are what this host acts on; they win over the store's. */
 static void read_state(struct watch *watch) {
-    watch->state = (canary_rollout)STATE_ROLLOUT_INIT;
-    watch->state_known = canary_rollout_read(watch->session->store, watch->session->rollout,
-                                             &watch->state, NULL) == CANARY_OK;
+    const canary_ctx_info *info = &watch->info;
+    canary_rollout now = STATE_ROLLOUT_INIT;
+    watch->state_fresh =
+        canary_rollout_read(watch->store, watch->session->rollout, &now, NULL) == CANARY_OK;
+    if (watch->state_fresh) {
+        watch->state = now;
+        watch->state_known = true;
+    }
+    watch->state.stage = info->stage;
+    watch->state.percentage_bp = info->percentage_bp;
+    watch->state.effective_bp = info->effective_bp;
+    watch->state.kill_reasons = info->kill_reasons;
+    watch->state.doubt = info->doubt;
+    snprintf(watch->state.stage_name, sizeof(watch->state.stage_name), "%s", info->stage_name);
 }
 
 /* What counts as a change: everything but the age. */
@@ -76,7 +91,7 @@ static void say_line(const struct watch *watch) {
         text_add(&out, "; in doubt: ");
         state_doubt_text(info->doubt, &out);
     }
-    if (watch->state_known && watch->state.revision == info->revision) {
+    if (watch->state_fresh && watch->state.revision == info->revision) {
         text_add(&out, "; by ");
         text_safe_string(&out, watch->state.updated_by);
         if (watch->state.note[0] != '\0') {
@@ -97,7 +112,6 @@ static void say_line(const struct watch *watch) {
 static void say_object(const struct watch *watch) {
     const canary_ctx_info *info = &watch->info;
     json_t *object = watch->state_known ? state_json(&watch->state) : json_object();
-    /* The context's numbers are what this host acts on; they win over the store's. */
     json_object_set_new(object, "rollout", jsonout_string(info->rollout));
     json_object_set_new(object, "stage", json_integer(info->stage));
     json_object_set_new(object, "stage_name", jsonout_string(info->stage_name));
@@ -162,7 +176,7 @@ static void redraw(struct watch *watch) {
 }
 
 static void show(struct watch *watch) {
-    if (say_mode.terminal && !say_mode.json)
+    if (say_mode.screen)
         redraw(watch);
     else if (say_mode.json)
         say_object(watch);
@@ -171,7 +185,7 @@ static void show(struct watch *watch) {
 }
 
 static void follow(struct watch *watch, int signals) {
-    bool on_terminal = say_mode.terminal && !say_mode.json;
+    bool on_terminal = say_mode.screen;
     struct pollfd wait[2] = { { .fd = signals, .events = POLLIN },
                               { .fd = on_terminal ? -1 : STDOUT_FILENO, .events = 0 } };
     canary_ctx_info shown;
@@ -193,6 +207,8 @@ static void follow(struct watch *watch, int signals) {
             show(watch);
             drawn = when_monotonic();
         } else if (on_terminal && when_monotonic() - drawn >= REDRAW_NS) {
+            if (!watch->state_fresh)
+                read_state(watch);
             show(watch);
             drawn = when_monotonic();
         }
@@ -216,7 +232,15 @@ int watch_follow(struct session *session) {
         close(descriptor);
         return session_error(session, &error);
     }
-    bool on_terminal = say_mode.terminal && !say_mode.json;
+    options.flags = CANARY_OPEN_DEFER | CANARY_OPEN_NO_WATCHER;
+    options.busy_timeout_ns = 1;
+    if (canary_store_open(session_value(session, OPTION_DB), &options, &watch.store, &error) !=
+        CANARY_OK) {
+        canary_close(&watch.context);
+        close(descriptor);
+        return session_error(session, &error);
+    }
+    bool on_terminal = say_mode.screen;
     /* The other screen, without a cursor: what the operator had before comes back at the end. */
     if (on_terminal)
         say_out("\033[?1049h\033[?25l\033[H\033[J", 20);
@@ -224,6 +248,7 @@ int watch_follow(struct session *session) {
     if (on_terminal)
         say_out("\033[?25h\033[?1049l", 14);
     canary_close(&watch.context);
+    canary_store_close(&watch.store);
     close(descriptor);
     if (on_terminal && watch.state_known) {
         struct text out = { 0 };

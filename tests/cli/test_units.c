@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* The small parts of canaryctl that a command line reaches only in part: the table of exit codes,
+ * percentages, times, and making text harmless. */
+#include "exits.h"
+#include "percent.h"
+#include "text.h"
+#include "when.h"
+
+#include <canary/canary.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static int failures;
+
+static void check(int good, const char *what) {
+    printf("%s %s\n", good ? "ok     " : "FAILED ", what);
+    failures += !good;
+}
+
+static void test_exits(void) {
+    static const struct {
+        int code;
+        int exit_code;
+    } wanted[] = {
+        { CANARY_OK, 0 },          { CANARY_E_INVALID, 2 },   { CANARY_E_NOMEM, 1 },
+        { CANARY_E_NOT_FOUND, 1 }, { CANARY_E_EXISTS, 1 },    { CANARY_E_CONFLICT, 6 },
+        { CANARY_E_REFUSED, 5 },   { CANARY_E_TIMEOUT, 7 },   { CANARY_E_BUSY, 7 },
+        { CANARY_E_IO, 3 },        { CANARY_E_CORRUPT, 3 },   { CANARY_E_NOT_A_STORE, 3 },
+        { CANARY_E_NEWER, 3 },     { CANARY_E_READ_ONLY, 3 }, { CANARY_E_FULL, 3 },
+        { CANARY_E_REPLACED, 3 },  { CANARY_E_NO_STORE, 3 },  { CANARY_E_PERMISSION, 3 },
+        { CANARY_E_HOSTILE, 3 },   { CANARY_E_TAMPERED, 5 },  { CANARY_E_UNSUPPORTED, 1 },
+        { CANARY_E_SYSTEM, 1 },    { CANARY_E_STORAGE, 3 },   { -1000, 1 },
+    };
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        char what[80];
+        snprintf(what, sizeof(what), "%s leads to exit code %d", canary_error_name(wanted[i].code),
+                 wanted[i].exit_code);
+        check(exits_of(wanted[i].code, true) == wanted[i].exit_code, what);
+    }
+    check(exits_of(CANARY_E_TAMPERED, false) == 8, "state that cannot be believed is a finding");
+}
+
+static void test_percent(void) {
+    static const struct {
+        const char *text;
+        uint32_t bp;
+        const char *back;
+    } good[] = {
+        { "0", 0, "0" },
+        { "100", 10000, "100" },
+        { "7.5", 750, "7.5" },
+        { "7.5%", 750, "7.5" },
+        { "7.5 %", 750, "7.5" },
+        { "0.01", 1, "0.01" },
+        { "99.99", 9999, "99.99" },
+        { "100.00", 10000, "100" },
+        { "0007", 700, "7" },
+        { "12.30", 1230, "12.3" },
+    };
+    static const char *const bad[] = { "",
+                                       "-1",
+                                       "101",
+                                       "100.01",
+                                       "7.555",
+                                       "nan",
+                                       "inf",
+                                       "1e1",
+                                       "0x10",
+                                       " 5",
+                                       "5 x",
+                                       "5.",
+                                       ".5",
+                                       "1,5",
+                                       "+5",
+                                       "5%%",
+                                       "99999999999999999999",
+                                       "7.5.5" };
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        uint32_t bp = 77777;
+        char back[PERCENT_SIZE] = "";
+        char what[80];
+        snprintf(what, sizeof(what), "\"%s\" is %u basis points", good[i].text, good[i].bp);
+        check(percent_parse(good[i].text, &bp) == NULL && bp == good[i].bp, what);
+        percent_format(bp, back);
+        snprintf(what, sizeof(what), "and is written \"%s\"", good[i].back);
+        check(strcmp(back, good[i].back) == 0, what);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        uint32_t bp = 77777;
+        char what[80];
+        snprintf(what, sizeof(what), "\"%s\" is no percentage", bad[i]);
+        check(percent_parse(bad[i], &bp) != NULL && bp == 77777, what);
+    }
+}
+
+static void check_time(int64_t ns, const char *wanted) {
+    char text[WHEN_SIZE];
+    char what[120];
+    when_rfc3339(ns, text);
+    snprintf(what, sizeof(what), "%lld ns is %s", (long long)ns, wanted);
+    check(strcmp(text, wanted) == 0, what);
+}
+
+static void check_ago(int64_t seconds, const char *wanted) {
+    char text[WHEN_SIZE];
+    when_ago(0, seconds * WHEN_SECOND, text);
+    check(strcmp(text, wanted) == 0, wanted);
+}
+
+static void test_when(void) {
+    int64_t ns = 0;
+    check_time(0, "1970-01-01T00:00:00.000Z");
+    check_time(INT64_C(1709210096789654321), "2024-02-29T12:34:56.789Z");
+    check_time(-1, "1969-12-31T23:59:59.999Z");
+    check_ago(0, "just now");
+    check_ago(7, "7 s ago");
+    check_ago(90, "90 s ago");
+    check_ago(600, "10 min ago");
+    check_ago(3 * 3600, "3 h ago");
+    check_ago(4 * 86400, "4 days ago");
+    check_ago(-30, "in 30 s");
+    check(when_parse_seconds("0.2", &ns) && ns == 200000000, "a time limit of 0.2 s");
+    check(when_parse_seconds("5s", &ns) && ns == 5 * WHEN_SECOND, "a time limit of 5s");
+    check(when_parse_seconds("3600", &ns), "a time limit of an hour");
+    check(!when_parse_seconds("3600.1", &ns) && !when_parse_seconds("-1", &ns) &&
+              !when_parse_seconds("1e3", &ns) && !when_parse_seconds("", &ns) &&
+              !when_parse_seconds("1.", &ns),
+          "what is no time limit");
+    check(when_parse_dwell("30m", &ns) && ns == 1800 * WHEN_SECOND, "a dwell time of 30m");
+    check(when_parse_dwell("0", &ns) && ns == 0, "a dwell time of 0");
+    check(!when_parse_dwell("30", &ns) && !when_parse_dwell("999999w", &ns) &&
+              !when_parse_dwell("h", &ns),
+          "what is no dwell time");
+}
+
+static void check_safe(const char *data, size_t size, const char *wanted) {
+    struct text text = { 0 };
+    text_add(&text, "");
+    text_safe(&text, data, size);
+    check(strcmp(text.data, wanted) == 0, wanted);
+    text_free(&text);
+}
+
+static void test_text(void) {
+    check_safe("plain \xc3\xa9 \xf0\x9f\x90\xa4", 13, "plain \xc3\xa9 \xf0\x9f\x90\xa4");
+    check_safe("a\033[2Jb\r\n\t", 9, "a\\x1b[2Jb\\x0d\\n\\t");
+    check_safe("\0", 1, "\\x00");
+    check_safe("\x7f\xc2\x9b", 3, "\\x7f\\x9b");
+    check_safe("\xe2\x80\xae", 3, "\\u202e");
+    check_safe("\xff\xc0\xaf\xed\xa0\x80", 6, "\\xff\\xc0\\xaf\\xed\\xa0\\x80");
+    check_safe("\xe2\x82", 2, "\\xe2\\x82");
+    struct text text = { 0 };
+    text_shell(&text, "it's", 4);
+    check(strcmp(text.data, "'it'\\''s'") == 0, "a quote is quoted for a shell");
+    text_clear(&text);
+    text_shell(&text, "", 0);
+    check(strcmp(text.data, "''") == 0, "an empty word is quoted for a shell");
+    text_clear(&text);
+    text_shell(&text, "a\n\xff", 3);
+    check(strcmp(text.data, "$'a\\x0a\\xff'") == 0, "odd bytes are escaped for a shell");
+    text_free(&text);
+}
+
+int main(void) {
+    test_exits();
+    test_percent();
+    test_when();
+    test_text();
+    return failures != 0;
+}

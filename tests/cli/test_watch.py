@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""status --watch: a line for each change when piped, a redrawn picture on a terminal."""
+
+import json
+import os
+import pty
+import select
+import signal
+import sqlite3
+import subprocess
+import time
+
+from cli import Store, check, contains, equal, finish, locked
+
+
+class Watch:
+    """A running watch whose lines are read with a deadline."""
+
+    def __init__(self, store, *words):
+        self.process = store.start(*words, "status", "--watch", stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.rest = b""
+
+    def line(self, seconds=5.0):
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self.rest:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                return ""
+            data = os.read(self.process.stdout.fileno(), 65536)
+            if not data:
+                return ""
+            self.rest += data
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.decode()
+
+    def end(self, number):
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout=5), self.process.stderr.read().decode()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return None, "did not end"
+
+
+def piped(store):
+    watch = Watch(store)
+    contains(watch.line(), "0 % configured, 0 % effective", "the first line is the present state")
+    start = time.monotonic()
+    store.good("advance", "--by", "ann", "--note", "go")
+    line = watch.line()
+    took = time.monotonic() - start
+    contains(line, "5 % configured, 5 % effective", "a change is a line")
+    contains(line, "by ann: go", "with who and why")
+    check(took < 1.0, f"within {took * 1000:.0f} ms of starting the other command")
+    db = sqlite3.connect(store.path)
+    db.execute("UPDATE feature_flags SET enabled = 0")
+    db.commit()
+    db.close()
+    contains(watch.line(), "5 % configured, 0 % effective; killed by flag", "so is a kill by SQL")
+    equal(watch.line(0.6), "", "nothing is said while nothing changes")
+    store.good("accept")
+    store.good("flag", "on", "checkout")
+    lines = [watch.line() for _ in range(2)]
+    check(any("5 % configured, 5 % effective" in line for line in lines), "and its end", lines)
+    equal(watch.end(signal.SIGINT), (0, ""), "SIGINT ends it with 0")
+    watch = Watch(store)
+    watch.line()
+    equal(watch.end(signal.SIGTERM), (0, ""), "SIGTERM ends it with 0")
+
+
+def as_json(store):
+    watch = Watch(store, "-o", "json")
+    first = json.loads(watch.line())
+    for key in ("rollout", "revision", "percentage", "effective_percentage", "flag", "age_ms",
+                "source", "last_error", "doubt", "seen_at"):
+        check(key in first, f"JSON: {key}")
+    store.good("set", "--percent", "50")
+    second = json.loads(watch.line() or "{}")
+    equal(second.get("percentage"), 50, "JSON: an object a line for each change")
+    equal(watch.end(signal.SIGTERM)[0], 0, "JSON: ends with 0")
+
+
+def rollback_while_locked(store):
+    watch = Watch(store)
+    contains(watch.line(), "50 % effective", "before: 50 %")
+    with locked(store.path):
+        start = time.monotonic()
+        rollback = store.start("--timeout", "4", "--rollout", "checkout", "rollback",
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        line = watch.line(3)
+        took = time.monotonic() - start
+        contains(line, "50 % configured, 0 % effective",
+                 "a rollback of a locked store is seen by others while it waits")
+        check(took < 1.0, f"after {took * 1000:.0f} ms")
+        check(rollback.poll() is None, "it still waits for the store")
+    rollback.communicate()
+    equal(rollback.returncode, 0, "and is recorded as soon as the store is free")
+    contains(watch.line(), "0 % configured, 0 % effective", "which is seen, too")
+    watch.end(signal.SIGTERM)
+
+
+def reader_leaves(store):
+    watch = Watch(store)
+    watch.line()
+    watch.process.stdout.close()
+    time.sleep(0.2)
+    store.good("set", "--percent", "1")
+    try:
+        code = watch.process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        watch.process.kill()
+        code = "still running"
+    equal((code, watch.process.stderr.read()), (0, b""), "a reader that leaves: a quiet end")
+
+
+def screen(store, **env):
+    """Runs a watch on a terminal of its own; gives what it drew."""
+    control, terminal = pty.openpty()
+    process = store.start("status", "--watch", stdin=terminal, stdout=terminal, stderr=terminal,
+                          env=env)
+    os.close(terminal)
+    drawn = b""
+
+    def collect(seconds):
+        nonlocal drawn
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([control], [], [], left)[0]:
+                break
+            try:
+                drawn += os.read(control, 65536)
+            except OSError:
+                break
+
+    collect(0.7)
+    store.good("set", "--percent", "12.5", "--phase", "shown")
+    collect(1.0)
+    process.send_signal(signal.SIGINT)
+    collect(0.5)
+    code = process.wait(timeout=5)
+    os.close(control)
+    return code, drawn.decode("utf-8", "replace")
+
+
+def on_a_terminal(store):
+    code, drawn = screen(store)
+    equal(code, 0, "terminal: SIGINT ends it with 0")
+    check(drawn.startswith("\033[?1049h"), "terminal: draws on the other screen", drawn[:80])
+    check("\033[?1049l" in drawn and "\033[?25h" in drawn, "terminal: and gives it back")
+    check(drawn.count("\033[H") > 2, "terminal: redraws")
+    contains(drawn, "12.5 % configured", "terminal: shows the change")
+    contains(drawn, "confirmed", "terminal: shows the age")
+    check("\033[1m" in drawn, "terminal: in colours")
+    code, drawn = screen(store, NO_COLOR="1")
+    check("\033[1m" not in drawn and "\033[31m" not in drawn, "NO_COLOR: without colours")
+    code, drawn = screen(store, TERM="dumb")
+    check("\033" not in drawn, "TERM=dumb: no escapes at all, lines instead", drawn[:200])
+    contains(drawn, "12.5 % configured", "TERM=dumb: shows the change")
+
+
+with Store() as main:
+    main.good("create", "checkout")
+    piped(main)
+    as_json(main)
+    rollback_while_locked(main)
+    reader_leaves(main)
+    on_a_terminal(main)
+finish()
