@@ -43,6 +43,8 @@ canary__missing() {
             command -v cmake >/dev/null || echo cmake
             command -v python3 >/dev/null || echo python3
             canary__has_library cmocka || echo libcmocka-dev
+            # SQLite asks for it when linked statically, and its own package does not bring it.
+            canary__has_library zlib || echo zlib1g-dev
             ;;
         ci)
             command -v clang >/dev/null || echo clang

@@ -92,6 +92,15 @@ def static(compiler, scratch, consumer, build, _source):
     # With the shared library out of the way -lcanary can only mean the archive.
     for shared in libdir.glob("libcanary.so*"):
         shared.unlink()
+    empty = scratch / "empty.c"
+    empty.write_text("int main(void) { return 0; }\n")
+    needs = subprocess.run(
+        ["pkg-config", "--static", "--libs", "libsodium", "sqlite3"],
+        stdout=subprocess.PIPE, text=True, check=True,
+    ).stdout.split()
+    if subprocess.run([*compiler, empty, "-o", scratch / "empty", *needs], check=False).returncode:
+        print("skipped: what the system's own SQLite asks for is not installed")
+        raise SystemExit(SKIP)
     program = scratch / "consumer"
     wanted = flags(prefix, libdir, "--cflags", "--libs", "--static")
     run(*compiler, consumer, "-o", program, *wanted)
@@ -131,7 +140,8 @@ def cmake(compiler, scratch, consumer, build, _source):
         (project / "CMakeLists.txt").write_text(text)
         shutil.copy(consumer, project)
         run(
-            "cmake", "-S", project, "-B", project / "out", f"-DCMAKE_PREFIX_PATH={prefix}",
+            "cmake", "-G", "Ninja", "-S", project, "-B", project / "out",
+            f"-DCMAKE_PREFIX_PATH={prefix}",
             f"-Dlibcanary_DIR={libdir / 'cmake' / 'libcanary'}", env=environment,
         )
     out = scratch / "accepted" / "out"
