@@ -141,8 +141,7 @@ def cmake(compiler, scratch, consumer, build, _source):
         shutil.copy(consumer, project)
         run(
             "cmake", "-G", "Ninja", "-S", project, "-B", project / "out",
-            f"-DCMAKE_PREFIX_PATH={prefix}",
-            f"-Dlibcanary_DIR={libdir / 'cmake' / 'libcanary'}", env=environment,
+            f"-DCMAKE_PREFIX_PATH={prefix}", env=environment,
         )
     out = scratch / "accepted" / "out"
     run("cmake", "--build", out)
