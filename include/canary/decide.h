@@ -90,10 +90,10 @@ CANARY_API int canary_should_use_new_bucket(canary_ctx *ctx, uint32_t bucket);
 CANARY_API int canary_explain(canary_ctx *ctx, const void *user_id, uint64_t user_id_size,
                               canary_decision *out);
 
-/* Decides for `count` users under one and the same state: `cohorts[i]` becomes 0 or 1. A kill hook is
- * asked once for all of them. Returns how many got 1. NULL arrays with a count of 0 are allowed; a
- * NULL `users` or `cohorts` with a count writes nothing and answers 0. A NULL context writes zeros.
- * Thread: any thread. Blocking: wait-free. Errors: none. */
+/* Decides for `count` users under one and the same state: `cohorts[i]` becomes 0 or 1. A kill
+ * hook is asked once for all of them. Returns how many got 1. NULL arrays with a count of 0 are
+ * allowed; a NULL `users` or `cohorts` with a count writes nothing and answers 0. A NULL context
+ * writes zeros. Thread: any thread. Blocking: wait-free. Errors: none. */
 CANARY_API uint64_t canary_decide_many(canary_ctx *ctx, const canary_user *users, uint64_t count,
                                        uint8_t *cohorts);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A change under way: one write transaction, the checks every change makes, the row in the trail, and
- * what follows a commit. */
+/* A change under way: one write transaction, the checks every change makes, the row in the
+ * trail, and what follows a commit. */
 #ifndef CANARY__EDIT_H
 #define CANARY__EDIT_H
 
@@ -44,8 +44,8 @@ int canary__edit_append(struct canary__edit *edit, const struct canary__rollout_
                         const struct canary__rollout_row *before, const char *action,
                         const char *flag, uint32_t user_hash);
 
-/* Commits when `code` is 0 and this is no dry run, else undoes; then rings, brings this process up to
- * date, and lets go of the lock. Answers what became of it. */
+/* Commits when `code` is 0 and this is no dry run, else undoes; then rings, brings this process
+ * up to date, and lets go of the lock. Answers what became of it. */
 int canary__edit_end(struct canary__edit *edit, int code, canary_change *out);
 
 /* Nanoseconds since the epoch as RFC 3339, UTC, seconds. `out` holds 32 bytes. */

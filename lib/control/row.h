@@ -97,9 +97,9 @@ void canary__row_get_rollout(const canary_storage_row *from, struct canary__roll
 void canary__row_get_flag(const canary_storage_row *from, struct canary__flag_row *row);
 void canary__row_get_change(const canary_storage_row *from, struct canary__change_row *row);
 
-/* Writing; checksums and hashes are computed here. Stages are written with `with_stages`. A rollout
- * that is not `intact` keeps the checksum it has: a change to a row that somebody edited must not sign
- * the edits. */
+/* Writing; checksums and hashes are computed here. Stages are written with `with_stages`. A
+ * rollout that is not `intact` keeps the checksum it has: a change to a row that somebody edited
+ * must not sign the edits. */
 int canary__row_write_rollout(const canary_storage_methods *methods, void *transaction,
                               struct canary__rollout_row *row, int with_stages,
                               canary_error *error);

@@ -5,8 +5,8 @@
 
 #include "control/row.h"
 
-/* Reads the values of a row one after the other; anything that does not fit its place is remembered,
- * and the row then counts as changed outside. */
+/* Reads the values of a row one after the other; anything that does not fit its place is
+ * remembered, and the row then counts as changed outside. */
 struct canary__row_cursor {
     const canary_storage_row *row;
     uint32_t next;

@@ -14,8 +14,8 @@
 #include "control/row.h"
 #include "core/snapshot.h"
 
-/* What must not be inherited: in a page that fork wipes, so that a child finds an unlocked mutex and
- * no watcher, with or without fork handlers. */
+/* What must not be inherited: in a page that fork wipes, so that a child finds an unlocked mutex
+ * and no watcher, with or without fork handlers. */
 struct canary__store_page {
     pthread_mutex_t lock;
     _Atomic(uint32_t) watcher; /* 1 from the moment somebody starts one */
