@@ -22,6 +22,7 @@ struct doctor {
     int counts[DOCTOR_ERROR + 1];
     canary_rollout *rollouts;
     size_t rollout_count;
+    bool bell_found; /* verify had something to say about the bell */
 };
 
 static const char *const severities[] = { "ok", "note", "warning", "error" };
@@ -75,6 +76,7 @@ static int collect(void *user_data, const canary_rollout *entry) {
 
 static int add_finding(void *user_data, const canary_finding *finding) {
     struct doctor *doctor = user_data;
+    doctor->bell_found = doctor->bell_found || finding->kind == CANARY_FINDING_BELL;
     doctor_find(doctor, DOCTOR_ERROR, verify_kind(finding->kind),
                 finding->next[0] != '\0' ? finding->next : NULL, "%s", finding->message);
     return 0;
@@ -86,7 +88,7 @@ static void check_trail(struct doctor *doctor) {
     int code = canary_verify(doctor->session->store, add_finding, doctor, &report, &error);
     if (code == CANARY_OK)
         doctor_find(doctor, DOCTOR_OK, "trail", NULL,
-                    "%" PRIu64 " changes, %u rollouts and %u flags verify", report.changes,
+                    "changes %" PRIu64 ", rollouts %u, flags %u: all verify", report.changes,
                     report.rollouts, report.flags);
     else if (code != CANARY_E_TAMPERED)
         find_command(doctor, DOCTOR_ERROR, "trail", "verify", error.message);
@@ -225,14 +227,14 @@ static void check_bell(struct doctor *doctor) {
         find_command(doctor, DOCTOR_ERROR, "bell", "verify", error.message);
         return;
     }
-    if (bell.damaged > 0) {
+    if (bell.damaged > 0 && !doctor->bell_found) {
         char message[200];
         snprintf(message, sizeof(message),
                  "%d entries are damaged: what they name is held at old until they are cleared",
                  bell.damaged);
         find_command(doctor, DOCTOR_ERROR, "bell", "--rollout NAME accept", message);
     }
-    if (bell.pending > 0) {
+    if (bell.pending > 0 && !doctor->bell_found) {
         char message[200];
         snprintf(message, sizeof(message),
                  "%d rollback%s rung and not recorded: exposure is held down", bell.pending,
@@ -266,8 +268,14 @@ static void check_rollouts(struct doctor *doctor) {
         say_mode.colour = false;
         state_exposure(state, &line);
         say_mode.colour = colour;
+        char command[240];
+        if ((state->doubt & CANARY_DOUBT_ROLLBACK) != 0)
+            snprintf(command, sizeof(command),
+                     "--rollout %s rollback   once more, which records it", state->name);
+        else
+            snprintf(command, sizeof(command), "verify   says what was changed outside");
         if (state->doubt != 0)
-            find_command(doctor, DOCTOR_ERROR, "rollouts", "verify", line.data);
+            find_command(doctor, DOCTOR_ERROR, "rollouts", command, line.data);
         else
             doctor_find(doctor, DOCTOR_OK, "rollouts", NULL, "%s", line.data);
         text_free(&line);

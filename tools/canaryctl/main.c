@@ -28,7 +28,7 @@ static const char *nearest_command(const char *first, const char *word) {
         char candidate[64];
         snprintf(candidate, sizeof(candidate), "%.*s", (int)strcspn(name, " "), name);
         int distance = say_distance(word, candidate);
-        if (strlen(word) >= 3 && strncmp(candidate, word, strlen(word)) == 0)
+        if (strlen(word) >= 2 && strncmp(candidate, word, strlen(word)) == 0)
             distance = 0;
         if (distance < best) {
             best = distance;

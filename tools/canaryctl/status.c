@@ -9,6 +9,11 @@
 /* The command an operator most likely wants next. */
 static void add_next(const struct session *session, const canary_rollout *state, struct text *out) {
     text_addf(out, "  %snext     %s  ", say_begin(SAY_DIM), say_end());
+    if ((state->doubt & CANARY_DOUBT_ROLLBACK) != 0) {
+        session_command(session, true, out);
+        text_add(out, "rollback   once more, which records it\n");
+        return;
+    }
     if (state->doubt != 0) {
         session_command(session, true, out);
         text_add(out, "verify   says what was changed outside\n");

@@ -82,9 +82,11 @@ void table_end(struct table *table, struct text *out, int width) {
             text_add(out, table->cells[i]);
         if (table->colours[i] != SAY_PLAIN)
             text_add(out, say_end());
-        if (last)
+        if (last) {
+            while (out->size > 0 && out->data[out->size - 1] == ' ')
+                out->size--;
             text_add(out, "\n");
-        else
+        } else
             text_addf(out, "%*s", (int)(right ? 2 : pad + 2), "");
         free(table->cells[i]);
     }
