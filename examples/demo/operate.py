@@ -180,7 +180,10 @@ class Demo:
             passes.append(service.served(seen, effective))
         if None in passes or (at is not None and len(times) < SERVICES * THREADS):
             return
-        status = json.loads(self.canaryctl("-o", "json", "status").stdout)
+        shown = self.canaryctl("-o", "json", "status")
+        if shown.returncode != 0:
+            return expect(False, f"{label}: canaryctl status: {shown.stdout.strip()}")
+        status = json.loads(shown.stdout)
         observed = [10000 * entry["new"] / entry["users"] for entry in passes]
         late_ms = (max(times) - at) / 1e6 if times else None
         if COLOUR:
@@ -282,6 +285,8 @@ def main():
     begun = time.monotonic()
     try:
         demo.run()
+    except KeyboardInterrupt:
+        expect(False, "interrupted")
     finally:
         for service in demo.services:
             service.stop()
