@@ -114,6 +114,9 @@ int canary_open_in(canary_store *store, const char *rollout, const canary_option
     store->references++;
     follower->next = store->followers;
     store->followers = follower;
+    /* Of a rollout that nobody has read yet an unmoved token says nothing, and another thread may
+     * look before this one does. */
+    store->token_known = 0;
     canary__store_unlock(store);
     code = first_read(follower, !deferred, error);
     if (code == CANARY_OK || deferred) {
@@ -211,6 +214,9 @@ int canary_info(canary_ctx *ctx, canary_ctx_info *out) {
         info.kill_reasons |= CANARY_KILL_LOCAL;
     }
     info.effective_bp = info.kill_reasons != 0 ? 0 : f->shown.effective_bp;
+    if (cold->stale_after_ns > 0 && info.age_ns > cold->stale_after_ns) {
+        info.effective_bp = 0;
+    }
     info.doubt = canary__follow_doubt(f);
     info.last_error = store->last_error;
     info.watcher = atomic_load_explicit(&store->page->watcher, memory_order_acquire) != 0 ? 1 : 0;
