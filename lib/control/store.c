@@ -283,8 +283,13 @@ void canary__store_release(canary_store *store) {
         return;
     }
     canary__watcher_stop(store);
-    canary__fork_leave(&store->member);
+    /* Still known to the fork handlers: a child must not come into being while a connection is
+     * being closed, since SQLite's process-wide locks would stay taken in it for ever. */
+    canary__store_lock(store);
     store->methods.close(store->implementation);
+    store->methods.before_fork = NULL;
+    canary__store_unlock(store);
+    canary__fork_leave(&store->member);
     store_free(store);
 }
 

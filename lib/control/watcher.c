@@ -101,11 +101,16 @@ int canary__watcher_start(canary_store *store, canary_error *error) {
 }
 
 void canary__watcher_stop(canary_store *store) {
+    const uint32_t *word;
+
     if (atomic_load_explicit(&store->page->watcher, memory_order_acquire) == 0) {
         return;
     }
     __atomic_store_n(&store->page->stop, 1, __ATOMIC_RELEASE);
-    canary__futex_wake_stop(&store->page->stop, store->bell.word);
+    canary__store_lock(store); /* the watcher may be exchanging the mapping */
+    word = store->bell.word;
+    canary__store_unlock(store);
+    canary__futex_wake_stop(&store->page->stop, word);
     pthread_join(store->page->thread, NULL);
     atomic_store_explicit(&store->page->watcher, 0, memory_order_release);
     __atomic_store_n(&store->page->stop, 0, __ATOMIC_RELEASE);
