@@ -121,15 +121,23 @@ void canary__snapshot_sync(canary_ctx *ctx) {
     }
 }
 
-/* Replaces the word but never clears a local kill that was set since. */
-static void store_word(canary_ctx *ctx, uint64_t next) {
+/* Replaces the word and never touches the local kill: setting and clearing it is for those who kill
+ * and revive. Were it done here as well, a thread held up between its look and its exchange could
+ * undo a kill that came after: the word may have gone and come back in between. Only a word that
+ * fork has wiped has lost the kill, and nobody else puts it back there.
+ *
+ * Answers 1 when it was such a word. */
+static int store_word(canary_ctx *ctx, uint64_t next) {
     uint64_t word = atomic_load_explicit(&ctx->word, memory_order_relaxed);
 
     while (!atomic_compare_exchange_weak_explicit(&ctx->word, &word,
                                                   next | (word & CANARY__WORD_KILLED_LOCAL),
                                                   memory_order_seq_cst, memory_order_relaxed)) {
     }
-    canary__snapshot_sync(ctx);
+    if (word == 0) {
+        canary__snapshot_sync(ctx);
+    }
+    return word == 0;
 }
 
 /* Slots that name another block than the current one are taken out of use, so that their block can
@@ -172,7 +180,12 @@ void canary__snapshot_publish(canary_ctx *ctx, const struct canary__state *state
            (cold->salt_size > 0 ? CANARY__WORD_SALT : 0);
     fill_line(ctx, cold);
     atomic_store_explicit(&cold->word, word, memory_order_release);
-    store_word(ctx, word);
+    /* A child whose first act is a refresh or a change finds the word made anew by its first
+     * decision, which would otherwise have started the watcher. */
+    if (store_word(ctx, word) && cold->published) {
+        cold->after_fork(cold->owner);
+    }
+    cold->published = 1;
     cold->current = state->pins;
     retire_slots(cold);
 }

@@ -67,6 +67,7 @@ struct canary__cold {
     struct canary__slot ring[CANARY__RING];
 
     /* The writer's own. */
+    int published; /* at least once, by canary__ctx_new() */
     uint64_t generation;
     struct canary__pins *blocks;  /* every block ever made for this context */
     struct canary__pins *current; /* the one the newest slot names, or NULL */
