@@ -63,7 +63,8 @@ int flag_list_run(struct session *session, int count, char **words) {
     static const char *const titles[] = { "FLAG", "STATE", "ROLLOUTS", "CHANGED", "BY", "NOTE" };
     struct listing listing = { .array = say_mode.json ? json_array() : NULL,
                                .brief = session_given(session, OPTION_BRIEF) };
-    table_begin(&listing.table, 6, titles, 1u << 2);
+    if (listing.array == NULL && !listing.brief)
+        table_begin(&listing.table, 6, titles, 1u << 2);
     canary_error error = CANARY_ERROR_INIT;
     if (canary_flag_list(session->store, add_flag, &listing, &error) != CANARY_OK)
         return session_error(session, &error);
@@ -73,10 +74,10 @@ int flag_list_run(struct session *session, int count, char **words) {
         jsonout_print(listing.array);
     else if (listing.brief)
         text_bytes(&out, listing.names.data, listing.names.size);
-    else if (listing.count == 0)
-        text_add(&out, "no flags yet; each new rollout makes one\n");
     else
         table_end(&listing.table, &out, say_columns());
+    if (listing.array == NULL && !listing.brief && listing.count == 0)
+        text_add(&out, "no flags yet; each new rollout makes one\n");
     say_text(&out);
     text_free(&out);
     text_free(&listing.names);
