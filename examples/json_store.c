@@ -68,7 +68,7 @@ static int end(void *pointer, int commit, canary_error *error);
 
 static int begin(void *pointer, int mode, void **out, canary_error *error) {
     struct transaction *transaction = calloc(1, sizeof *transaction);
-    json_error_t problem;
+    json_error_t problem = { .text = "no memory" };
     int code = CANARY_OK;
 
     if (transaction == NULL) {
@@ -85,10 +85,13 @@ static int begin(void *pointer, int mode, void **out, canary_error *error) {
         }
     }
     if (code == CANARY_OK) { /* under the lock: what was read before may be old by now */
-        transaction->root = json_load_file(transaction->store->path, 0, &problem);
-        if (transaction->root == NULL && access(transaction->store->path, F_OK) != 0) {
+        /* Asked first: the file appears at the first commit and never goes away again. */
+        if (access(transaction->store->path, F_OK) != 0) {
             transaction->root = json_object();
-        } else if (transaction->root == NULL) {
+        } else {
+            transaction->root = json_load_file(transaction->store->path, 0, &problem);
+        }
+        if (transaction->root == NULL) {
             code = canary_storage_fail(error, CANARY_E_CORRUPT, problem.line, problem.text);
         }
     }
