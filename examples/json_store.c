@@ -85,14 +85,18 @@ static int begin(void *pointer, int mode, void **out, canary_error *error) {
         }
     }
     if (code == CANARY_OK) { /* under the lock: what was read before may be old by now */
-        /* Asked first: the file appears at the first commit and never goes away again. */
-        if (access(transaction->store->path, F_OK) != 0) {
+        FILE *file = fopen(transaction->store->path, "re");
+
+        if (file != NULL) {
+            transaction->root = json_loadf(file, 0, &problem);
+            fclose(file);
+            if (transaction->root == NULL) {
+                code = canary_storage_fail(error, CANARY_E_CORRUPT, problem.line, problem.text);
+            }
+        } else if (errno == ENOENT) {
             transaction->root = json_object();
         } else {
-            transaction->root = json_load_file(transaction->store->path, 0, &problem);
-        }
-        if (transaction->root == NULL) {
-            code = canary_storage_fail(error, CANARY_E_CORRUPT, problem.line, problem.text);
+            code = canary_storage_fail(error, CANARY_E_IO, errno, "cannot open the file");
         }
     }
     if (code != CANARY_OK) {

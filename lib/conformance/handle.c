@@ -6,6 +6,8 @@
 
 #include "conformance/suite.h"
 
+enum { PAUSE_NS = 200 * 1000, ATTEMPTS = 100000 };
+
 static const canary_error no_error = CANARY_ERROR_INIT;
 
 /* What a store says about a failure is part of what it promises. */
@@ -39,15 +41,21 @@ int canary__suite_refused(struct canary__suite *suite, int code, int wanted, con
 }
 
 int canary__suite_open(struct canary__suite *suite, int fresh, struct canary__suite_handle **out) {
+    struct timespec pause = { 0, PAUSE_NS };
     struct canary__suite_handle *handle = suite->handles;
-    int code;
+    int code = CANARY_E_BUSY;
 
     while (handle->open) {
         handle++;
     }
-    memset(handle, 0, sizeof *handle);
-    code = suite->config.open(suite->config.user_data, suite->name, fresh, &handle->methods,
-                              &handle->store);
+    for (int i = 0; i < ATTEMPTS && code == CANARY_E_BUSY; i++) {
+        if (i > 0) {
+            nanosleep(&pause, NULL);
+        }
+        memset(handle, 0, sizeof *handle);
+        code = suite->config.open(suite->config.user_data, suite->name, fresh, &handle->methods,
+                                  &handle->store);
+    }
     CANARY__SUITE_REQUIRE(suite, code == CANARY_OK, "open (fresh %d) returned %s", fresh,
                           canary_error_name(code));
     handle->open = 1;
@@ -83,10 +91,10 @@ void canary__suite_close_all(struct canary__suite *suite) {
 
 int canary__suite_begin(struct canary__suite *suite, struct canary__suite_handle *handle,
                         int mode) {
-    struct timespec pause = { 0, 200 * 1000 };
+    struct timespec pause = { 0, PAUSE_NS };
     int code = CANARY_E_BUSY;
 
-    for (int i = 0; i < 100000 && code == CANARY_E_BUSY; i++) {
+    for (int i = 0; i < ATTEMPTS && code == CANARY_E_BUSY; i++) {
         if (i > 0) {
             nanosleep(&pause, NULL);
         }

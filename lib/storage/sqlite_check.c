@@ -23,6 +23,11 @@ static int run(struct canary__sqlite_tx *tx, int (*report)(void *user_data, cons
     canary__sqlite_be_patient(tx->conn);
     if (rc != SQLITE_OK && rc != SQLITE_DONE) {
         tx->conn->broken = 1;
+        /* Damage that stops the look is what the look is for. */
+        if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB) {
+            report(user_data, sqlite3_errstr(rc));
+            return CANARY_OK;
+        }
         return canary__sqlite_fail(tx->store, tx->conn->db, rc, "check its integrity", error);
     }
     return CANARY_OK;

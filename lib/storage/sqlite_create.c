@@ -5,6 +5,10 @@
  * takes back what a creator that died has left. (Filling a temporary file and renaming it would put
  * the new store under a journal that an older one has left at that path.) */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "storage/sqlite.h"
@@ -19,6 +23,7 @@ static int fill(const struct canary__sqlite *store, struct canary__sqlite_conn *
         return rc;
     }
     canary__sqlite_reserve_journal(conn);
+    conn->wait_until = canary__sqlite_deadline();
     rc = canary__sqlite_run(conn->commit);
     if (rc != SQLITE_OK) {
         return canary__sqlite_fail(store, conn->db, rc, "create it", error);
@@ -53,7 +58,6 @@ static int attempt(const struct canary__sqlite *store, int *again, canary_error 
     if (rc != CANARY_OK) {
         return rc;
     }
-    conn->wait_until = canary__sqlite_deadline();
     rc = sqlite3_exec(conn->db, settings, NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
         rc = canary__sqlite_configure(store, conn, error);
@@ -76,6 +80,16 @@ static int attempt(const struct canary__sqlite *store, int *again, canary_error 
     return rc;
 }
 
+/* SQLite tries again for reading and then only tells that there is no file to read. */
+static int directory_refuses(const struct canary__sqlite *store) {
+    char directory[sizeof store->path];
+
+    snprintf(directory, sizeof directory, "%.*s",
+             (int)(strrchr(store->path, '/') - store->path + 1), store->path);
+    return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) != 0 && errno != ENOENT &&
+           errno != ENOTDIR;
+}
+
 int canary__sqlite_create(const struct canary__sqlite *store, canary_error *error) {
     canary_error found = CANARY_ERROR_INIT;
     int again = 1;
@@ -89,11 +103,10 @@ int canary__sqlite_create(const struct canary__sqlite *store, canary_error *erro
                             "%s: the file is moved away again and again while it is created",
                             canary__sqlite_short(store->path));
     }
-    /* Where a store cannot be made, the caller's question was about writing. */
-    if (rc == CANARY_E_PERMISSION && (found.system & 0xff) == SQLITE_CANTOPEN) {
+    if ((rc == CANARY_E_PERMISSION || rc == CANARY_E_NO_STORE) && directory_refuses(store)) {
         return canary__fail(error, CANARY_E_READ_ONLY, found.system,
-                            "%s: cannot create a store there: permission denied; check the owner "
-                            "and mode of its directory",
+                            "%s: cannot create a store there, its directory may not be written; "
+                            "check the directory's owner and mode, and the mount",
                             canary__sqlite_short(store->path));
     }
     if (rc != CANARY_OK) {
