@@ -12,6 +12,7 @@
 #include "control/edit.h"
 #include "control/lower.h"
 #include "control/overrides.h"
+#include "control/trail.h"
 
 static const struct canary__stage_row default_ladder[] = {
     { "DISABLED", 0, 0 },        { "EARLY_TESTING", 500, 0 },  { "EXPANDED", 2500, 0 },
@@ -231,9 +232,14 @@ int canary_create(canary_store *store, const canary_rollout_spec *spec,
 
 static int sign_flag(struct canary__edit *edit, const char *name) {
     struct canary__flag_row flag;
+    int denied = 0;
     int code =
         canary__row_read_flag(&edit->store->methods, edit->transaction, name, &flag, edit->error);
 
+    if (code == CANARY_OK && flag.intact) {
+        code = canary__trail_denies(&edit->store->methods, edit->transaction, &flag, &denied,
+                                    edit->error);
+    }
     if (code != CANARY_OK || (edit->options.flags & CANARY_CHANGE_DRY_RUN) != 0) {
         return code;
     }
@@ -241,7 +247,7 @@ static int sign_flag(struct canary__edit *edit, const char *name) {
         /* Missing counts as off, and off is what is signed. */
         return create_flag(edit, name, 0);
     }
-    if (!flag.intact) {
+    if (!flag.intact || denied) {
         flag.updated_at = canary__now(&edit->store->hooks, CANARY_CLOCK_REALTIME);
         canary__text_copy(flag.updated_by, sizeof flag.updated_by, edit->options.by);
         code = canary__row_write_flag(&edit->store->methods, edit->transaction, &flag, edit->error);
@@ -267,6 +273,21 @@ static void mend_bell(struct canary__edit *edit, const struct canary__rollout_ro
         canary__bell_put(path, entry->key, row->revision, entry->cap_bp, CANARY__BELL_RECORDED,
                          &ignored);
     }
+}
+
+/* Values that no column of ours holds, a gap in the ladder: signed they would be in doubt again. */
+static int check_signed(struct canary__edit *edit, const char *rollout) {
+    struct canary__rollout_row row;
+    int code = canary__row_read_rollout(&edit->store->methods, edit->transaction, rollout, &row,
+                                        edit->error);
+
+    if (code == CANARY_OK && !row.intact && (edit->options.flags & CANARY_CHANGE_DRY_RUN) == 0) {
+        code = canary__fail(edit->error, CANARY_E_TAMPERED, 0,
+                            "\"%s\" has a ladder with gaps or values out of range: that cannot be "
+                            "signed; put it back by SQL or restore the file",
+                            rollout);
+    }
+    return code;
 }
 
 int canary_accept(canary_store *store, const char *rollout, const canary_change_options *options,
@@ -308,10 +329,15 @@ int canary_accept(canary_store *store, const char *rollout, const canary_change_
         if (last.public.revision > before.revision) {
             before.revision = last.public.revision;
         }
-        row.stage = canary__row_stage_of(&row, row.percentage_bp);
+        if (row.stage != canary__row_stage_of(&row, row.percentage_bp)) {
+            canary__lower_move(&row, row.percentage_bp, NULL); /* the phase was another rung's */
+        }
         row.intact = 1;
         edit.rearm = 0;
         code = canary__edit_write(&edit, &row, &before, "accept", row.flag, 0);
+    }
+    if (code == CANARY_OK) {
+        code = check_signed(&edit, rollout);
     }
     if (code == CANARY_OK) {
         mend_bell(&edit, &row);

@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/sized.h"
 #include "base/text.h"
+#include "control/trail.h"
 
 #define ALL_FLAGS (CANARY_CHANGE_DRY_RUN | CANARY_CHANGE_EMERGENCY)
 enum { EVIDENCE_MAX = 65536 };
@@ -117,10 +118,11 @@ int canary__edit_begin(struct canary__edit *edit, canary_store *store, const cha
 static int conflict(struct canary__edit *edit, const struct canary__rollout_row *row,
                     const char *what, long long expected, long long found) {
     struct canary__change_row last;
+    canary_error ignored = CANARY_ERROR_INIT;
     char when[32] = "an unknown time";
 
-    if (canary__row_read_last(&edit->store->methods, edit->transaction, row->name, &last, NULL) !=
-        CANARY_OK) {
+    if (canary__row_read_last(&edit->store->methods, edit->transaction, row->name, &last,
+                              &ignored) != CANARY_OK) {
         memset(&last, 0, sizeof last);
     }
     canary__edit_time(last.public.at_ns, when);
@@ -153,6 +155,12 @@ int canary__edit_load(struct canary__edit *edit, const char *rollout,
     int code = canary__row_read_rollout(&edit->store->methods, edit->transaction, rollout, row,
                                         edit->error);
 
+    if (code == CANARY_OK && row->intact) {
+        /* An older signed row put back by hand: the next revision must not sign it as the newest.
+         */
+        code = canary__trail_holds(&edit->store->methods, edit->transaction, row, &row->intact,
+                                   edit->error);
+    }
     if (code == CANARY_OK) {
         /* A rollback died between its entry "recorded" and its commit: this change would bring the
          * revision that lifts the cap. */
@@ -166,8 +174,19 @@ int canary__edit_load(struct canary__edit *edit, const char *rollout,
 int canary__edit_may_raise(struct canary__edit *edit, const struct canary__rollout_row *row) {
     const struct canary__bell_image *image = &edit->store->image;
     const struct canary__bell_entry *entry = canary__bell_find(image, canary__bell_key(row->name));
+    const canary_storage_methods *methods = &edit->store->methods;
+    struct canary__flag_row flag;
+    int denied = 0;
+    int code = canary__row_read_flag(methods, edit->transaction, row->flag, &flag, edit->error);
 
-    if (!row->intact || (edit->head.public.id != 0 && !edit->head.intact)) {
+    if (code == CANARY_OK && flag.intact) {
+        code = canary__trail_denies(methods, edit->transaction, &flag, &denied, edit->error);
+    }
+    if (code != CANARY_OK) {
+        return code;
+    }
+    if (!row->intact || !flag.intact || denied ||
+        (edit->head.public.id != 0 && !edit->head.intact)) {
         return canary__fail(edit->error, CANARY_E_TAMPERED, 0,
                             "\"%s\" was changed outside libcanary; look with `canaryctl verify`, "
                             "then `canaryctl accept`, then repeat this",

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "control/trail.h"
+
 /* A pending rollback caps until one is recorded. A recorded one caps who has not read it yet. When
  * the entry is gone (another file, a lost page) the cap stays until the store has moved on. */
 void canary__follow_bell(struct canary__follower *f, const struct canary__bell_image *image) {
@@ -26,17 +28,24 @@ static int salt_moved(const struct canary__follower *f, const struct canary__rol
     return f->loaded && strcmp(f->good.salt, row->salt) != 0;
 }
 
-/* Is this row the trail's, or an older signed one put back by hand? Looked at once, when nothing is
- * known yet; later the revision tells. */
+/* Is this row the trail's, or an older signed one put back by hand? Looked at when nothing is known
+ * yet; later the revision tells. */
 static int matches_trail(struct canary__follower *f, void *transaction,
                          const struct canary__rollout_row *row) {
-    struct canary__change_row last;
+    canary_error ignored = CANARY_ERROR_INIT;
+    int holds;
 
-    if (canary__row_read_last(&f->store->methods, transaction, f->name, &last, NULL) != CANARY_OK) {
-        return 0;
-    }
-    return last.intact && last.public.revision == row->revision &&
-           last.public.to_percentage_bp == row->percentage_bp;
+    (void)canary__trail_holds(&f->store->methods, transaction, row, &holds, &ignored);
+    return holds;
+}
+
+/* An operator who accepted what he found may have put back an older store on purpose. */
+static int accepted_since(struct canary__follower *f, void *transaction, int64_t seen_at) {
+    canary_error ignored = CANARY_ERROR_INIT;
+    int64_t at;
+
+    (void)canary__trail_accepted(&f->store->methods, transaction, f->name, &at, &ignored);
+    return at > seen_at;
 }
 
 static void believe_rollout(struct canary__follower *f, void *transaction,
@@ -45,7 +54,9 @@ static void believe_rollout(struct canary__follower *f, void *transaction,
                !f->store->trail_doubt && strcmp(row->name, f->name) == 0;
 
     if (good && f->loaded) {
-        good = row->revision >= f->good.revision;
+        good = row->revision >= f->good.revision ||
+               (matches_trail(f, transaction, row) &&
+                accepted_since(f, transaction, f->good.updated_at));
     } else if (good) {
         good = matches_trail(f, transaction, row);
     }
@@ -53,6 +64,10 @@ static void believe_rollout(struct canary__follower *f, void *transaction,
         if (!f->loaded) {
             canary__snapshot_salt(f->ctx, row->salt);
             f->loaded = 1;
+        }
+        if (strcmp(f->good.flag, row->flag) != 0) {
+            f->good_flag = -1;
+            f->good_flag_at = INT64_MIN;
         }
         f->good = *row;
         f->row_bp = row->percentage_bp;
@@ -65,8 +80,21 @@ static void believe_rollout(struct canary__follower *f, void *transaction,
     }
 }
 
-static void believe_flag(struct canary__follower *f, const struct canary__flag_row *flag) {
-    if (flag->intact && !f->store->trail_doubt && flag->updated_at >= f->good_flag_at) {
+static void believe_flag(struct canary__follower *f, void *transaction,
+                         const struct canary__flag_row *flag) {
+    int good = flag->intact && !f->store->trail_doubt;
+
+    if (good && f->good_flag < 0) {
+        canary_error ignored = CANARY_ERROR_INIT;
+        int denied;
+
+        (void)canary__trail_denies(&f->store->methods, transaction, flag, &denied, &ignored);
+        good = !denied;
+    } else if (good) {
+        good =
+            flag->updated_at >= f->good_flag_at || accepted_since(f, transaction, f->good_flag_at);
+    }
+    if (good) {
         f->good_flag = flag->enabled;
         f->good_flag_at = flag->updated_at;
         f->flag_off = !flag->enabled;
@@ -85,16 +113,17 @@ int canary__follow_rows(struct canary__follower *f, void *transaction, canary_er
     if (code != CANARY_OK) {
         return code;
     }
-    /* A row in doubt may name another flag; the one last known rules. */
-    code = canary__row_read_flag(methods, transaction,
-                                 row.intact || !f->loaded ? row.flag : f->good.flag, &flag, error);
-    if (code != CANARY_OK) {
-        return code;
-    }
     f->doubt &= CANARY_DOUBT_OVERRIDES;
     believe_rollout(f, transaction, &row);
-    believe_flag(f, &flag);
-    return CANARY_OK;
+    /* A row in doubt may name another flag; the one last known rules. */
+    code = canary__row_read_flag(methods, transaction, f->loaded ? f->good.flag : row.flag, &flag,
+                                 error);
+    if (code == CANARY_OK) {
+        believe_flag(f, transaction, &flag);
+    } else if (f->good_flag < 0) {
+        f->flag_off = 1; /* never read: it may be off */
+    }
+    return code;
 }
 
 uint32_t canary__follow_kills(const struct canary__follower *f) {

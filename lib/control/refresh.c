@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "control/follow.h"
+#include "control/trail.h"
 
 /* Does the trail continue what this process saw? A store that was put back from a copy, or
  * exchanged, does not, and is then believed only downwards. */
@@ -34,8 +35,19 @@ static int look_at_trail(canary_store *store, void *transaction, canary_error *e
     store->trail_doubt = (last.public.id != 0 && !last.intact) ||
                          (store->head_id != 0 && (last.public.id < store->head_id ||
                                                   strcmp(seen.public.hash, store->head_hash) != 0));
+    if (store->trail_doubt && last.intact) {
+        int64_t accepted;
+
+        /* Whoever put another store in place on purpose has accepted it since. */
+        code = canary__trail_accepted(&store->methods, transaction, NULL, &accepted, error);
+        if (code != CANARY_OK) {
+            return code;
+        }
+        store->trail_doubt = accepted <= store->head_at;
+    }
     if (!store->trail_doubt) {
         store->head_id = last.public.id;
+        store->head_at = last.public.at_ns;
         canary__text_copy(store->head_hash, sizeof store->head_hash, last.public.hash);
     }
     return CANARY_OK;

@@ -85,6 +85,7 @@ struct canary_store {
     int pins_due; /* overrides are to be read again though their digest did not move */
     uint64_t head_id;
     char head_hash[CANARY__DIGEST_TEXT];
+    int64_t head_at;
     int trail_doubt;
     int last_error;
     char last_message[496];
