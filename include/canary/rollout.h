@@ -173,7 +173,7 @@ CANARY_API int canary_set_stage(canary_store *store, const char *rollout, int st
                                 canary_error *error);
 
 /* Sets a percentage in basis points, on the ladder or not. `phase` names it for people; NULL takes
- * the name of the rung reached. Errors: common; _NOT_FOUND; _INVALID above 10000. */
+ * the name of the rung reached, or "CUSTOM" below the first. Errors: common; _NOT_FOUND; _INVALID above 10000. */
 CANARY_API int canary_set_percentage(canary_store *store, const char *rollout,
                                      uint32_t percentage_bp, const char *phase,
                                      const canary_change_options *options, canary_change *out,

@@ -134,7 +134,8 @@ typedef struct canary_storage_methods {
      * either. Called by the watcher only. Absent: bell or tick. */
     int (*wait)(void *store, int64_t timeout_ns, canary_error *error);
     /* Path of a file beside the data through which processes of one host ring each other; libcanary
-     * makes and minds the file. NULL or absent: no bell. Lives as long as the store. */
+     * makes and minds the file. Called PATH-doorbell it gets owner and mode of PATH, otherwise mode
+     * 0600. NULL or absent: no bell. Lives as long as the store. */
     const char *(*doorbell)(void *store);
     /* Looks over the store's own integrity; one call of `report` for each complaint. */
     int (*check)(void *store, int (*report)(void *user_data, const char *message), void *user_data,

@@ -11,8 +11,11 @@ void canary__lower_move(struct canary__rollout_row *row, uint32_t percentage_bp,
                         const char *phase) {
     row->percentage_bp = percentage_bp;
     row->stage = canary__row_stage_of(row, percentage_bp);
-    canary__text_copy(row->phase, sizeof row->phase,
-                      phase != NULL ? phase : row->stages[row->stage].name);
+    if (phase == NULL) {
+        /* Below the first rung the name of stage 0 would say that nobody gets `new`. */
+        phase = row->stage == 0 && percentage_bp > 0 ? "CUSTOM" : row->stages[row->stage].name;
+    }
+    canary__text_copy(row->phase, sizeof row->phase, phase);
 }
 
 static int put(canary_store *store, const struct canary__lowering *lowering, uint64_t revision,
@@ -98,6 +101,19 @@ static int settle_target(struct canary__edit *edit, const struct canary__rollout
     return CANARY_OK;
 }
 
+/* Of a row that was raised outside, the trail is to say where exposure really came from. */
+static int believe_trail(struct canary__edit *edit, struct canary__rollout_row *before) {
+    struct canary__change_row last;
+    int code = canary__row_read_last(&edit->store->methods, edit->transaction, before->name, &last,
+                                     edit->error);
+
+    if (code == CANARY_OK && last.public.to_percentage_bp < before->percentage_bp) {
+        before->percentage_bp = last.public.to_percentage_bp;
+        before->stage = last.public.to_stage;
+    }
+    return code;
+}
+
 static int record(struct canary__edit *edit, struct canary__lowering *lowering) {
     struct canary__rollout_row row;
     struct canary__rollout_row before;
@@ -110,6 +126,12 @@ static int record(struct canary__edit *edit, struct canary__lowering *lowering) 
         return code;
     }
     before = row;
+    if (!row.intact) {
+        code = believe_trail(edit, &before);
+        if (code != CANARY_OK) {
+            return code;
+        }
+    }
     edit->rearm = 0; /* this is the rollback that such an entry waits for */
     canary__lower_move(&row, lowering->to_bp, lowering->phase);
     code = canary__edit_write(edit, &row, &before, lowering->action, "", 0);

@@ -157,8 +157,8 @@ static void check_rollout(struct verification *v, const char *name) {
     }
     if (!row.intact) {
         find(v, CANARY_FINDING_ROLLOUT, 0, name, "", next,
-             "rollout \"%s\" was changed outside: it stands at %u.%02u %%, the trail says %u.%02u "
-             "%% at revision %llu",
+             "rollout \"%s\" was changed outside, its row is not the signed one: it stands at "
+             "%u.%02u %%, the trail says %u.%02u %% at revision %llu",
              name, row.percentage_bp / 100, row.percentage_bp % 100, last->to_bp / 100,
              last->to_bp % 100, (unsigned long long)last->revision);
     } else if (last->revision != row.revision || last->to_bp != row.percentage_bp ||

@@ -15,7 +15,7 @@
  * of generation g by acquire sees slot g complete, or overwritten by a later one, never unfinished.
  * No reader writes, so no store of one reader has to be ordered against another's; sequential
  * consistency is needed in one place only, between the kill switch and a publication
- * (canary__sync). */
+ * (canary__snapshot_sync). */
 #ifndef CANARY__SNAPSHOT_H
 #define CANARY__SNAPSHOT_H
 
