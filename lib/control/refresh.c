@@ -71,7 +71,7 @@ static int read_all(canary_store *store, void *transaction, int source, int pins
                     canary_error *error) {
     int failure = look_at_trail(store, transaction, error);
 
-    *complete = 1;
+    *complete = failure == CANARY_OK;
     if (failure != CANARY_OK) {
         return failure;
     }
