@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/sized.h"
+#include "base/text.h"
 
 void canary_error_init(canary_error *error, uint32_t size) {
     if (error == NULL || size < sizeof error->size) {
@@ -37,6 +38,7 @@ int canary__fail(canary_error *error, int code, int system, const char *format, 
         va_start(arguments, format);
         vsnprintf(filled.message, sizeof filled.message, format, arguments);
         va_end(arguments);
+        canary__text_clean(filled.message);
         canary__fail_copy(error, &filled);
     }
     return code;

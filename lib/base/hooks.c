@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/text.h"
+
 static void *system_allocate(void *user_data, void *block, uint64_t old_size, uint64_t size) {
     (void)user_data;
     (void)old_size;
@@ -69,5 +71,6 @@ void canary__log(const struct canary__hooks *hooks, int level, const char *forma
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    canary__text_clean(line);
     hooks->log(hooks->log_data, level, line);
 }

@@ -74,6 +74,21 @@ int canary__text_is_utf8(const char *text, size_t max, int line) {
     return 1;
 }
 
+/* Messages quote what callers and stored rows hold, and are cut to fit. */
+void canary__text_clean(char *text) {
+    unsigned char *p = (unsigned char *)text;
+
+    while (*p != '\0') {
+        size_t step = *p < 0x20 || *p == 0x7f ? 0 : sequence(p);
+
+        if (step == 0) {
+            *p = '?';
+            step = 1;
+        }
+        p += step;
+    }
+}
+
 void canary__text_hex(const uint8_t *bytes, size_t size, char *out) {
     static const char digits[] = "0123456789abcdef";
 

@@ -15,6 +15,9 @@ int canary__text_is_utf8(const char *text, size_t max, int line);
 /* Lower-case hex of `size` bytes, NUL-terminated: `out` holds 2 * size + 1. */
 void canary__text_hex(const uint8_t *bytes, size_t size, char *out);
 
+/* Makes one line of UTF-8 out of whatever stands there: other bytes become '?'. */
+void canary__text_clean(char *text);
+
 /* Copies as much as fits; `out` is always terminated. */
 void canary__text_copy(char *out, size_t size, const char *text);
 

@@ -20,6 +20,7 @@ enum { CHUNK = 1000 };
 struct last {
     char name[CANARY_NAME_MAX + 1];
     int is_flag;
+    int seen;     /* there is a row for it, or its absence was told */
     int switched; /* the trail says so: `enabled` counts */
     int enabled;
     uint64_t revision;
@@ -54,6 +55,8 @@ static __attribute__((format(printf, 7, 8))) void find(struct verification *v, i
     va_start(arguments, format);
     vsnprintf(finding.message, sizeof finding.message, format, arguments);
     va_end(arguments);
+    canary__text_clean(finding.message);
+    canary__text_clean(finding.next);
     v->report.findings++;
     (void)canary__rows_add(&v->findings, &finding, sizeof finding);
 }
@@ -119,11 +122,12 @@ static int check_change(void *user_data, const canary_storage_row *stored) {
              "change %llu (%s of \"%s\") was edited: its content does not match its hash",
              (unsigned long long)c->id, c->action, c->rollout);
     }
-    if (v->at_ns - c->at_ns > MINUTE_NS) {
+    /* As unsigned numbers: an edited row may hold any time, and the difference must not overflow. */
+    if (c->at_ns < v->at_ns && (uint64_t)v->at_ns - (uint64_t)c->at_ns > (uint64_t)MINUTE_NS) {
         find(v, CANARY_FINDING_TIME, c->id, c->rollout, "",
              "check the clock of the machine it was made on",
-             "change %llu is dated %lld s before the change it follows", (unsigned long long)c->id,
-             (long long)((v->at_ns - c->at_ns) / 1000000000));
+             "change %llu is dated %llu s before the change it follows", (unsigned long long)c->id,
+             (unsigned long long)(((uint64_t)v->at_ns - (uint64_t)c->at_ns) / 1000000000));
     }
     note_last(v, c);
     v->next_id = c->id + 1;
@@ -155,6 +159,7 @@ static void check_rollout(struct verification *v, const char *name) {
     if (last == NULL) {
         return;
     }
+    last->seen = 1;
     if (!row.intact) {
         find(v, CANARY_FINDING_ROLLOUT, 0, name, "", next,
              "rollout \"%s\" was changed outside, its row is not the signed one: it stands at "
@@ -182,6 +187,10 @@ static void check_rollout(struct verification *v, const char *name) {
     if (v->code == CANARY_OK && !flag.present) {
         find(v, CANARY_FINDING_FLAG, 0, name, row.flag, next,
              "flag \"%s\" of \"%s\" is missing, which counts as off", row.flag, name);
+        last = last_of(v, row.flag, 1);
+        if (last != NULL) {
+            last->seen = 1;
+        }
     }
 }
 
@@ -200,6 +209,10 @@ static int check_flag(void *user_data, const canary_storage_row *stored) {
 
     canary__row_get_flag(stored, &flag);
     v->report.flags++;
+    last = last_of(v, flag.name, 1);
+    if (last != NULL) {
+        last->seen = 1;
+    }
     snprintf(next, sizeof next, "say what it shall be: `canaryctl flag on %.128s`, or off",
              flag.name);
     if (!flag.intact) {
@@ -208,7 +221,6 @@ static int check_flag(void *user_data, const canary_storage_row *stored) {
              flag.enabled ? "on" : "off");
         return 0;
     }
-    last = last_of(v, flag.name, 1);
     /* A flag that was never switched has no row of its own in the trail: it is on since its making,
      * or signed as off by an accept. */
     if (last != NULL && last->switched && last->enabled != flag.enabled) {
@@ -217,6 +229,27 @@ static int check_flag(void *user_data, const canary_storage_row *stored) {
              flag.enabled ? "on" : "off", last->enabled ? "on" : "off");
     }
     return 0;
+}
+
+/* Nothing in the trail is ever removed by libcanary: what it names must still be there. */
+static void check_missing(struct verification *v) {
+    for (size_t at = 0; at < v->lasts.used; at += sizeof(struct last)) {
+        struct last last;
+
+        memcpy(&last, v->lasts.bytes + at, sizeof last);
+        if (last.seen) {
+            continue;
+        }
+        if (last.is_flag) {
+            find(v, CANARY_FINDING_FLAG, 0, "", last.name,
+                 "switch it as it shall be: `canaryctl flag on NAME`, or off",
+                 "flag \"%s\" is in the trail and missing from the store", last.name);
+        } else {
+            find(v, CANARY_FINDING_ROLLOUT, 0, last.name, "", "put its rows back from a backup",
+                 "rollout \"%s\" is in the trail and missing from the store, last at %u.%02u %%",
+                 last.name, last.to_bp / 100, last.to_bp % 100);
+        }
+    }
 }
 
 static void check_rows(struct verification *v) {
@@ -233,6 +266,9 @@ static void check_rows(struct verification *v) {
     if (v->code == CANARY_OK) {
         v->code = v->store->methods.read(v->transaction, CANARY_TABLE_FLAGS, &all, check_flag, v,
                                          &v->error);
+    }
+    if (v->code == CANARY_OK) {
+        check_missing(v);
     }
 }
 
@@ -305,7 +341,7 @@ static int check_store(struct verification *v, canary_error *error) {
 int canary_verify(canary_store *store, canary_finding_fn callback, void *user_data,
                   canary_verify_report *out, canary_error *error) {
     struct verification v = {
-        .store = store, .next_id = 1, .at_ns = INT64_MIN / 2, .error = CANARY_ERROR_INIT
+        .store = store, .next_id = 1, .at_ns = INT64_MIN, .error = CANARY_ERROR_INIT
     };
     int done = 0;
     int code;
