@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 static int64_t clock_of(void *user_data, int clock) {
     const struct unit *unit = user_data;
 
@@ -16,7 +18,7 @@ static void keep_line(void *user_data, int level, const char *message) {
     size_t length = strlen(message);
 
     assert_true(level >= CANARY_LOG_ERROR && level <= CANARY_LOG_DEBUG);
-    assert_null(strchr(message, '\n'));
+    assert_true(canary__text_is_utf8(message, 1000, 1));
     if (length + 2 > sizeof unit->log - unit->log_used) {
         return;
     }
@@ -108,8 +110,9 @@ void unit_check_error(const char *call, const canary_error *error, int code, con
     if (error->code != code || error->size != sizeof *error) {
         fail_msg("%s: the error holds code %d, size %u", call, error->code, error->size);
     }
-    if (error->message[0] == '\0' || strchr(error->message, '\n') != NULL) {
-        fail_msg("%s: the message is not one line: \"%s\"", call, error->message);
+    if (error->message[0] == '\0' ||
+        !canary__text_is_utf8(error->message, sizeof error->message - 1, 1)) {
+        fail_msg("%s: the message is not one line of UTF-8: \"%s\"", call, error->message);
     }
     if (strstr(error->message, first) == NULL || strstr(error->message, second) == NULL) {
         fail_msg("%s: the message lacks \"%s\" or \"%s\": %s", call, first, second, error->message);
