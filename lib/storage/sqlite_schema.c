@@ -291,6 +291,13 @@ int canary__sqlite_schema_check(const struct canary__sqlite *store,
                             "%s: its schema version is 0, which no store has; restore a copy",
                             path);
     }
+    /* Keys would come in another order. */
+    if (header->encoding != SQLITE_UTF8 && !header->wal) {
+        return canary__fail(error, CANARY_E_HOSTILE, 0,
+                            "%s: its text is not encoded as UTF-8, as every store's is; restore a "
+                            "copy of the store",
+                            path);
+    }
     if (conn->checked && conn->cookie == header->cookie) {
         return CANARY_OK;
     }

@@ -9,6 +9,8 @@
 #include "base/fail.h"
 #include "storage/sqlite.h"
 
+enum { ATTEMPTS = 3 };
+
 static void drop(struct canary__sqlite *store, struct canary__sqlite_conn **kept) {
     canary__sqlite_disconnect(store, *kept);
     *kept = NULL;
@@ -152,16 +154,11 @@ static int enter(struct canary__sqlite *store, struct canary__sqlite_conn *conn,
     return rc;
 }
 
-static int begin_write(struct canary__sqlite *store, canary_error *error) {
+static int begin_write_once(struct canary__sqlite *store, struct canary__sqlite_tx *tx,
+                            canary_error *error) {
     struct canary__sqlite_process *process = store->process;
-    struct canary__sqlite_tx *tx = &process->write;
     int rc;
 
-    if ((store->flags & CANARY_OPEN_READ_ONLY) != 0) {
-        return canary__fail(error, CANARY_E_READ_ONLY, 0,
-                            "%s: opened with CANARY_OPEN_READ_ONLY; open it without to change it",
-                            canary__sqlite_short(store->path));
-    }
     if (process->writer != NULL && stale(store, process->writer)) {
         drop(store, &process->writer);
     }
@@ -178,10 +175,6 @@ static int begin_write(struct canary__sqlite *store, canary_error *error) {
                             "of the file, and the mount",
                             canary__sqlite_short(store->path));
     }
-    /* In WAL mode an open reader, even an idle one, keeps the mode from being changed back. */
-    if (process->reader != NULL && process->read.header.wal && !process->read.active) {
-        drop(store, &process->reader);
-    }
     canary__sqlite_be_patient(process->writer);
     rc = enter(store, process->writer, tx, error);
     if (rc != CANARY_OK) {
@@ -190,6 +183,32 @@ static int begin_write(struct canary__sqlite *store, canary_error *error) {
         if (rc != CANARY_E_BUSY) {
             drop(store, &process->writer);
         }
+    }
+    return rc;
+}
+
+static int begin_write(struct canary__sqlite *store, canary_error *error) {
+    struct canary__sqlite_process *process = store->process;
+    struct canary__sqlite_tx *tx = &process->write;
+    int rc = CANARY_OK;
+
+    if ((store->flags & CANARY_OPEN_READ_ONLY) != 0) {
+        return canary__fail(error, CANARY_E_READ_ONLY, 0,
+                            "%s: opened with CANARY_OPEN_READ_ONLY; open it without to change it",
+                            canary__sqlite_short(store->path));
+    }
+    /* In WAL mode an open reader, even an idle one, keeps the mode from being changed back. */
+    if (process->reader != NULL && process->read.header.wal && !process->read.active) {
+        drop(store, &process->reader);
+    }
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        rc = begin_write_once(store, tx, error);
+        /* Replaced between a look at the path and the lock on the file: the next look sees that. */
+        if (rc != CANARY_E_REPLACED) {
+            break;
+        }
+    }
+    if (rc != CANARY_OK) {
         return rc;
     }
     tx->conn = process->writer;

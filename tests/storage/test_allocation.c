@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { USERS = 200 };
+enum { USERS = 40 };
 
 static int64_t countdown;
 static int fired;

@@ -226,6 +226,37 @@ static void foreign_objects(void **state) {
     }
 }
 
+/* The schema is right to the letter, but keys would come in another order. */
+static void other_encoding(void **state) {
+    struct place *place = *state;
+    struct place other = **(struct place **)state;
+    sqlite3 *from = NULL;
+    sqlite3 *to = NULL;
+    sqlite3_stmt *row = NULL;
+
+    snprintf(other.path, sizeof other.path, "%s/other.db", place->directory);
+    place_create(place);
+    assert_int_equal(sqlite3_open(place->path, &from), SQLITE_OK);
+    assert_int_equal(sqlite3_open(other.path, &to), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(to,
+                                  "PRAGMA encoding='UTF-16le'; PRAGMA application_id=0x43414E59;"
+                                  "PRAGMA user_version=1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(from, "SELECT sql FROM sqlite_schema", -1, &row, NULL),
+                     SQLITE_OK);
+    while (sqlite3_step(row) == SQLITE_ROW) {
+        assert_int_equal(
+            sqlite3_exec(to, (const char *)sqlite3_column_text(row, 0), NULL, NULL, NULL),
+            SQLITE_OK);
+    }
+    sqlite3_finalize(row);
+    sqlite3_close(from);
+    sqlite3_close(to);
+    assert_int_equal(rename(other.path, place->path), 0);
+    refused(place, CANARY_E_HOSTILE, "UTF-8");
+}
+
 static void schema_changed_while_open(void **state) {
     struct place *place = *state;
     int64_t at;
@@ -360,6 +391,7 @@ int main(void) {
         TEST(truncated_while_open),
         TEST(check_complains),
         TEST(foreign_objects),
+        TEST(other_encoding),
         TEST(schema_changed_while_open),
         TEST(harmless_schemas),
         TEST(endless_view),
