@@ -139,56 +139,66 @@ static canary_store *store_new(const canary_options *options) {
     return store;
 }
 
-/* The implementation is in place: makes the handle complete. On failure the implementation is left
- * to the caller. */
-static int store_join(canary_store *store, canary_error *error) {
-    const canary_storage_methods *methods = &store->methods;
-
-    if (methods->doorbell != NULL) {
-        canary__bell_init(&store->bell, methods->doorbell(store->implementation));
-    }
-    return canary__fork_join(&store->member, error);
-}
-
-static int no_memory(canary_error *error) {
-    return canary__fail(error, CANARY_E_NOMEM, 0, "out of memory for a store handle");
-}
-
-int canary_store_open(const char *path, const canary_options *options, canary_store **out,
-                      canary_error *error) {
-    /* Attempts that a later one makes good must not show in the caller's struct. */
-    canary_error own = CANARY_ERROR_INIT;
+/* A handle without an implementation yet. It is known to the fork handlers from here on: filling it
+ * may read files, and a child must not come into being in the middle of that. */
+static int store_begin(const canary_options *options, canary_store *const *out,
+                       canary_store **store, canary_error *error) {
     canary_options admitted;
-    canary_store *store;
     int code = canary__options_admit(options, &admitted, error);
 
     if (code != CANARY_OK) {
         return code;
     }
-    if (out == NULL || path == NULL || path[0] == '\0' || strlen(path) > 4000) {
-        return canary__fail(error, CANARY_E_INVALID, 0,
-                            "canary_store_open: a path of 1 to 4000 bytes and `out` are needed");
+    if (out == NULL) {
+        return canary__fail(error, CANARY_E_INVALID, 0, "opening a store: out is NULL");
     }
-    store = store_new(&admitted);
-    if (store == NULL) {
-        return no_memory(error);
+    *store = store_new(&admitted);
+    if (*store == NULL) {
+        return canary__fail(error, CANARY_E_NOMEM, 0, "out of memory for a store handle");
     }
-    /* Opening reads the file, so the handle must be known to the fork handlers before: a child must
-     * not come into being in the middle. */
-    code = canary__fork_join(&store->member, error);
+    code = canary__fork_join(&(*store)->member, error);
     if (code != CANARY_OK) {
+        store_free(*store);
+    }
+    return code;
+}
+
+/* With `code` 0 the implementation is in place; otherwise the handle goes. */
+static int store_finish(canary_store *store, int code, canary_store **out) {
+    if (code != CANARY_OK) {
+        canary__fork_leave(&store->member);
         store_free(store);
         return code;
     }
-    for (int64_t deadline = canary__store_machine_ns() + store->busy_ns;;) {
-        const struct timespec step = { 0, BUSY_STEP_NS };
+    if (store->methods.doorbell != NULL) {
+        canary__bell_init(&store->bell, store->methods.doorbell(store->implementation));
+    }
+    *out = store;
+    return CANARY_OK;
+}
 
+int canary_store_open(const char *path, const canary_options *options, canary_store **out,
+                      canary_error *error) {
+    const struct timespec step = { 0, BUSY_STEP_NS };
+    /* Attempts that a later one makes good must not show in the caller's struct. */
+    canary_error own = CANARY_ERROR_INIT;
+    canary_store *store;
+    int64_t deadline;
+    int code;
+
+    if (path == NULL || path[0] == '\0' || strlen(path) > 4000) {
+        return canary__fail(error, CANARY_E_INVALID, 0,
+                            "opening a store: a path of 1 to 4000 bytes is needed");
+    }
+    code = store_begin(options, out, &store, error);
+    if (code != CANARY_OK) {
+        return code;
+    }
+    deadline = canary__store_machine_ns() + store->busy_ns;
+    for (;;) {
         canary__store_lock(store);
-        code = canary__sqlite_open(path, admitted.flags, &store->hooks, &store->methods,
+        code = canary__sqlite_open(path, store->flags, &store->hooks, &store->methods,
                                    &store->implementation, &own);
-        if (code == CANARY_OK && store->methods.doorbell != NULL) {
-            canary__bell_init(&store->bell, store->methods.doorbell(store->implementation));
-        }
         canary__store_unlock(store);
         if (code != CANARY_E_BUSY || canary__store_machine_ns() >= deadline) {
             break;
@@ -197,74 +207,39 @@ int canary_store_open(const char *path, const canary_options *options, canary_st
     }
     if (code != CANARY_OK) {
         canary__fail_copy(error, &own);
-        canary__fork_leave(&store->member);
-        store_free(store);
-        return code;
     }
-    *out = store;
-    return CANARY_OK;
+    return store_finish(store, code, out);
 }
 
 int canary_store_open_memory(const canary_options *options, canary_store **out,
                              canary_error *error) {
-    canary_options admitted;
     canary_store *store;
-    int code = canary__options_admit(options, &admitted, error);
+    int code = store_begin(options, out, &store, error);
 
     if (code != CANARY_OK) {
         return code;
     }
-    if (out == NULL) {
-        return canary__fail(error, CANARY_E_INVALID, 0, "canary_store_open_memory: out is NULL");
-    }
-    store = store_new(&admitted);
-    if (store == NULL) {
-        return no_memory(error);
-    }
     store->flags |= CANARY_OPEN_NO_WATCHER;
+    canary__store_lock(store);
     code = canary__memory_open(&store->hooks, &store->methods, &store->implementation, error);
-    if (code == CANARY_OK) {
-        code = store_join(store, error);
-        if (code != CANARY_OK) {
-            store->methods.close(store->implementation);
-        }
-    }
-    if (code != CANARY_OK) {
-        store_free(store);
-        return code;
-    }
-    *out = store;
-    return CANARY_OK;
+    canary__store_unlock(store);
+    return store_finish(store, code, out);
 }
 
 int canary_store_open_custom(const canary_storage_methods *methods, void *implementation,
                              const canary_options *options, canary_store **out,
                              canary_error *error) {
-    canary_options admitted;
     canary_store *store;
-    int code = canary__options_admit(options, &admitted, error);
+    int code = store_begin(options, out, &store, error);
 
     if (code != CANARY_OK) {
         return code;
     }
-    if (out == NULL) {
-        return canary__fail(error, CANARY_E_INVALID, 0, "canary_store_open_custom: out is NULL");
-    }
-    store = store_new(&admitted);
-    if (store == NULL) {
-        return no_memory(error);
-    }
+    canary__store_lock(store);
     store->implementation = implementation;
     code = canary__storage_admit(methods, &store->methods, error);
-    if (code == CANARY_OK) {
-        code = store_join(store, error);
-    }
-    if (code != CANARY_OK) {
-        store_free(store);
-        return code;
-    }
-    *out = store;
-    return CANARY_OK;
+    canary__store_unlock(store);
+    return store_finish(store, code, out);
 }
 
 void canary__store_hold(canary_store *store) {
