@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Sourced by scripts/test, scripts/demo and .ci/run: gets what a build needs, and builds.
 #
-#   canary_setup build [test] [ci]       installs what is missing for these purposes
+#   canary_setup build [test] [ci] [clang_runtime]
+#                                        installs what is missing for these purposes
 #   canary_build [--target T]... [OPT]...  configures and compiles $canary_build_dir
 #
 # Bash only; the caller has set -u, and gets a status other than 0 on failure, with the reason
@@ -20,6 +21,12 @@ canary__has_headers() {
 
 canary__has_library() {
     command -v pkg-config >/dev/null && pkg-config --exists "$1"
+}
+
+canary__clang_sanitizes() {
+    ! command -v clang >/dev/null ||
+        printf 'int main(void) { return 0; }\n' |
+        clang -fsanitize=thread -x c - -o /dev/null 2>/dev/null
 }
 
 # Prints the Debian package for every missing thing. What is there counts, wherever it came from:
@@ -53,6 +60,10 @@ canary__missing() {
             command -v llvm-symbolizer >/dev/null || echo llvm
             command -v valgrind >/dev/null || echo valgrind
             command -v abidiff >/dev/null || echo abigail-tools
+            ;;
+        clang_runtime)
+            # After clang itself, whose version is part of the package's name.
+            canary__clang_sanitizes || echo "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
             ;;
         esac
     done
