@@ -157,6 +157,9 @@ void canary__bell_read(struct canary__bell *bell, int check_path,
         ssize_t got = pread(bell->fd, bytes, sizeof bytes, 0);
 
         if (got >= 0 && got < (ssize_t)sizeof bytes) {
+            /* Not to be waited on: its first word can still be there and ring, and would then
+             * differ for ever from the one that was read last. */
+            canary__bell_close(bell);
             cut_short(image);
             return;
         }
