@@ -55,7 +55,7 @@ int64_t now_ns(void);
 void sleep_us(int64_t us);
 
 /* A private directory below TMPDIR or /tmp, removed when the process that made it ends. 0755, so
- * that another user can be let in. `path_in` gives static storage of its own for each of 8 calls.
+ * that another user can be let in. `path_in` gives static storage, for 64 calls.
  */
 const char *private_directory(void);
 const char *path_in(const char *name);

@@ -74,10 +74,11 @@ const char *private_directory(void) {
 }
 
 const char *path_in(const char *name) {
-    static char paths[8][700];
+    static char paths[64][700];
     static unsigned next;
-    char *path = paths[next++ % 8];
+    char *path = paths[next++];
 
+    CHECK(next < 64, "too many paths");
     snprintf(path, sizeof paths[0], "%s/%s", private_directory(), name);
     return path;
 }
