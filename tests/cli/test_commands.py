@@ -202,7 +202,7 @@ def explain(store):
         contains(text, part, f"explain: text says {part}")
     check("\033" not in store.good("explain", "a\033[2Jb").out, "explain: escapes are shown escaped")
     row = store.js("explain", "")
-    equal((row["reason"], row["cohort"], row["bucket"]), ("invalid", "old", None),
+    equal((row["reason"], row["cohort"], row["bucket"], row["stage"]), ("invalid", "old", None, 1),
           "explain: an empty id is invalid and old")
 
 
@@ -298,6 +298,7 @@ def flags(store):
           "flag list: JSON")
     contains(store.good("flag", "list").out, "checkout", "flag list: table")
     result = store.run("flag", "off", "chekout")
+    contains(result.out, "of the store", "flag off: a change that no rollout counts")
     contains(result.err, 'did you mean "checkout"', "flag off: a typo is told")
 
 
@@ -355,6 +356,9 @@ def variables(store):
           "CANARY_KILL shows in status")
     contains(store.good("status", env={"CANARY_KILL": "checkout"}).out, "CANARY_KILL",
              "CANARY_KILL is named in text")
+    change = store.js("set", "--percent", "20", env={"CANARY_KILL": "all"})
+    equal((change["moved_percentage"], change["moved_to"]), (15, "new"),
+          "CANARY_KILL of this environment does not hide that users of the services move")
     first = store.good("--timeout", "1", "--output=json", "status", db=True)
     after = store.good("status", "--timeout", "1", "--output=json")
     equal(first.json, after.json, "options before and after the command are the same")

@@ -40,6 +40,8 @@ def done_and_error():
              "decide", "alice")
         told(store, 2, "CANARY_E_INVALID", "an odd word", "status", "--sideways")
         told(store, 2, "CANARY_E_INVALID", "a rollout name with a space", "create", "a b")
+        told(store, 2, "CANARY_E_INVALID", "an actor with a line break", "advance", "--by", "a\nb",
+             part="canaryctl advance --help")
         told(store, 2, "CANARY_E_INVALID", "rolling back upwards", "rollback", "--stage", "3")
     with Store() as store:
         store.good("create", "first")
@@ -59,6 +61,9 @@ def storage():
                  part="create NAME")
         check(not store.path.exists(), "and none is made by them")
         check(not list(store.directory.iterdir()), "nor a bell", list(store.directory.iterdir()))
+        error = told(store, 3, "CANARY_E_NO_STORE", "create in no directory", "--db",
+                     str(store.directory / "no" / "app.db"), "create", "x", db=False)
+        contains(error.get("next", ""), "directory", "create in no directory: what to do")
         store.path.write_text("this is a shopping list, not a database\n" * 50)
         told(store, 3, "CANARY_E_NOT_A_STORE", "a text file", "status")
         told(store, 3, "CANARY_E_NOT_A_STORE", "a text file, create", "create", "x")

@@ -16,7 +16,7 @@ static int32_t moved(const struct change_report *report, const canary_rollout *a
     if (report->exposure_known)
         return (int32_t)report->to_effective_bp - (int32_t)report->from_effective_bp;
     /* A percentage that changes under a kill moves nobody, now. */
-    if (after != NULL && after->kill_reasons != 0)
+    if (after != NULL && state_killed_everywhere(after))
         return 0;
     return (int32_t)report->change->to_percentage_bp - (int32_t)report->change->from_percentage_bp;
 }
@@ -114,7 +114,11 @@ static void say_lines(const struct session *session, const struct change_report 
         char at[WHEN_SIZE];
         when_span(report->duration_ns, span);
         when_short(change->at_ns, at);
-        text_addf(&out, "; recorded as revision %" PRIu64 " at %s by ", change->revision, at);
+        if (change->revision > 0)
+            text_addf(&out, "; recorded as revision %" PRIu64, change->revision);
+        else
+            text_addf(&out, "; recorded as change %" PRIu64 " of the store", change->id);
+        text_addf(&out, " at %s by ", at);
         text_safe_string(&out, change->by);
         text_addf(&out, ", took %s", span);
     }

@@ -212,6 +212,13 @@ int explain_run(struct session *session, int count, char **words) {
                                            .decision = CANARY_DECISION_INIT,
                                            .state = &state };
         canary_explain(context, words[i], strlen(words[i]), &explanation.decision);
+        /* An invalid id is refused before the state is looked at. */
+        if (explanation.decision.reason == CANARY_REASON_INVALID) {
+            explanation.decision.stage = state.stage;
+            explanation.decision.revision = state.revision;
+            explanation.decision.percentage_bp = state.percentage_bp;
+            explanation.decision.effective_bp = state.effective_bp;
+        }
         explanation.pinned = find_pin(session, &explanation);
         if (say_mode.json)
             say_object(&explanation);

@@ -116,8 +116,8 @@ static int look_at_rollout(void *user_data, const canary_rollout *entry) {
         return 0;
     text_addf(&obeying->names, "%s%s", obeying->rollouts == 0 ? "" : ", ", entry->name);
     obeying->rollouts++;
-    if (entry->effective_bp > obeying->effective_bp)
-        obeying->effective_bp = entry->effective_bp;
+    if (state_effective_elsewhere(entry) > obeying->effective_bp)
+        obeying->effective_bp = state_effective_elsewhere(entry);
     return 0;
 }
 

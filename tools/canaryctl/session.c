@@ -180,7 +180,13 @@ int session_error(const struct session *session, const canary_error *error) {
     session_command(session, session->rollout != NULL, &again);
     switch (error->code) {
     case CANARY_E_NO_STORE:
-        return no_store(session, session_value(session, OPTION_DB));
+        if (session->command->run != create_run)
+            return no_store(session, session_value(session, OPTION_DB));
+        text_add(&next, "make the directory first, or check the path and CANARY_DB");
+        break;
+    case CANARY_E_INVALID:
+        text_addf(&next, "canaryctl %s --help", session->command->name);
+        break;
     case CANARY_E_BUSY:
     case CANARY_E_TIMEOUT:
         text_add(&next, "find who holds the store (fuser), or wait longer with --timeout SECONDS");

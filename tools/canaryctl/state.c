@@ -107,7 +107,7 @@ void state_reasons(const canary_rollout *state, struct text *out) {
         flag_reason(state, out);
     if ((state->kill_reasons & CANARY_KILL_ENVIRONMENT) != 0) {
         begin_reason(out, start);
-        text_add(out, "CANARY_KILL names it in this environment");
+        text_add(out, "CANARY_KILL names it in this environment (services have their own)");
     }
     if (((state->kill_reasons & CANARY_KILL_BELL) | (state->doubt & CANARY_DOUBT_BELL)) != 0) {
         begin_reason(out, start);
@@ -229,6 +229,15 @@ void state_describe(const canary_rollout *state, struct text *out) {
                   say_end());
     }
     describe_ladder(state, out);
+}
+
+bool state_killed_everywhere(const canary_rollout *state) {
+    return (state->kill_reasons & ~CANARY_KILL_ENVIRONMENT) != 0;
+}
+
+uint32_t state_effective_elsewhere(const canary_rollout *state) {
+    bool only_here = state->kill_reasons == CANARY_KILL_ENVIRONMENT && state->doubt == 0;
+    return only_here ? state->percentage_bp : state->effective_bp;
 }
 
 static json_t *stages_json(const canary_rollout *state) {

@@ -20,6 +20,12 @@ void state_exposure(const canary_rollout *state, struct text *out);
 void state_reasons(const canary_rollout *state, struct text *out);
 /* Adds the lines of `status`. */
 void state_describe(const canary_rollout *state, struct text *out);
+/* Whether a kill reaches the services. CANARY_KILL in this environment reaches this program only:
+ * what it would say of users is not what happens to them. */
+bool state_killed_everywhere(const canary_rollout *state);
+/* What is in effect for the services, then. */
+uint32_t state_effective_elsewhere(const canary_rollout *state);
+
 /* The object of `status`. */
 json_t *state_json(const canary_rollout *state);
 

@@ -135,8 +135,8 @@ int accept_run(struct session *session, int count, char **words) {
         add_signed(&after, &what);
         report.what = what.data;
         report.exposure_known = true;
-        report.from_effective_bp = before.effective_bp;
-        report.to_effective_bp = after.effective_bp;
+        report.from_effective_bp = state_effective_elsewhere(&before);
+        report.to_effective_bp = state_effective_elsewhere(&after);
     }
     change_say(session, &report);
     text_free(&what);
