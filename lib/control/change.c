@@ -130,7 +130,6 @@ int canary_set_percentage(canary_store *store, const char *rollout, uint32_t per
 int canary_set_stage(canary_store *store, const char *rollout, int stage,
                      const canary_change_options *options, canary_change *out,
                      canary_error *error) {
-    canary_error own = CANARY_ERROR_INIT;
     canary_rollout now = { .size = (uint32_t)sizeof now };
     struct canary__edit edit;
     int code = canary__edit_admit(&edit, store, rollout, options, error);
@@ -138,14 +137,11 @@ int canary_set_stage(canary_store *store, const char *rollout, int stage,
     if (code != CANARY_OK) {
         return code;
     }
-    /* Downwards it is a rollback, and that is not to wait for a look at a locked store. */
-    code = canary_rollback(store, rollout, stage, options, out, &own);
-    if (code != CANARY_E_INVALID || stage <= 0) {
-        if (code != CANARY_OK) {
-            canary__fail_copy(error, &own);
-        }
-        return code;
+    if (stage == 0) {
+        return canary_rollback(store, rollout, stage, options, out, error);
     }
+    /* Up or down, only the store can tell: to ring before knowing would put everybody on `old` in
+     * answer to a raise. */
     code = canary_rollout_read(store, rollout, &now, error);
     if (code != CANARY_OK) {
         return code;
@@ -153,6 +149,9 @@ int canary_set_stage(canary_store *store, const char *rollout, int stage,
     if (stage < 0 || (uint32_t)stage >= now.stage_count) {
         return canary__fail(error, CANARY_E_INVALID, 0, "stage %d: \"%s\" has stages 0 to %u",
                             stage, rollout, now.stage_count - 1);
+    }
+    if (now.stages_bp[stage] <= now.percentage_bp) {
+        return canary_rollback(store, rollout, stage, options, out, error);
     }
     return canary_set_percentage(store, rollout, now.stages_bp[stage], NULL, options, out, error);
 }

@@ -15,6 +15,12 @@ void canary__follow_bell(struct canary__follower *f, const struct canary__bell_i
 
     f->bell_damaged = image->present && image->damaged > 0;
     entry = image->present ? canary__bell_find(image, f->bell_key) : NULL;
+    if (f->cap_local && revision > f->cap_revision) {
+        f->cap_local = 0;
+    }
+    if (f->cap_local) {
+        return;
+    }
     if (entry != NULL) {
         f->capped = entry->state == CANARY__BELL_PENDING || revision < entry->revision;
         f->cap_bp = entry->cap_bp;

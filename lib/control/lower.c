@@ -19,32 +19,77 @@ void canary__lower_move(struct canary__rollout_row *row, uint32_t percentage_bp,
 }
 
 static int put(canary_store *store, const struct canary__lowering *lowering, uint64_t revision,
-               uint32_t state, canary_error *error) {
-    return canary__bell_put(store->bell.path, canary__bell_key(lowering->rollout), revision,
-                            lowering->cap_bp, state, error);
+               uint32_t state, uint32_t cap_bp, canary_error *error) {
+    return canary__bell_put(store->bell.path, canary__bell_key(lowering->rollout), revision, cap_bp,
+                            state, error);
 }
 
-/* Caps, or frees again, this process at once, bell or no bell. */
-static void cap_here(canary_store *store, struct canary__lowering *lowering, int capped) {
+static int put_pending(canary_store *store, const struct canary__lowering *lowering,
+                       canary_error *error) {
+    uint32_t cap_bp = lowering->pending && lowering->pending_bp < lowering->cap_bp
+                          ? lowering->pending_bp
+                          : lowering->cap_bp;
+
+    return put(store, lowering, 0, CANARY__BELL_PENDING, cap_bp, error);
+}
+
+/* Is there a rollback that waits for being recorded? A second one must not raise what it holds. */
+static void look_for_pending(canary_store *store, struct canary__lowering *lowering) {
+    const struct canary__bell_entry *entry;
+
+    canary__store_lock(store);
+    canary__bell_read(&store->bell, 1, &store->image);
+    entry = canary__bell_find(&store->image, canary__bell_key(lowering->rollout));
+    lowering->pending = entry != NULL && entry->state == CANARY__BELL_PENDING;
+    lowering->pending_bp = lowering->pending ? entry->cap_bp : 0;
+    canary__store_unlock(store);
+}
+
+/* Caps this process at once, bell or no bell. */
+static void cap_here(canary_store *store, struct canary__lowering *lowering) {
     canary__store_lock(store);
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
         if (strcmp(f->name, lowering->rollout) == 0) {
-            f->capped = capped;
-            f->cap_bp = lowering->cap_bp;
+            f->cap_before.capped = f->capped;
+            f->cap_before.local = f->cap_local;
+            f->cap_before.bp = f->cap_bp;
+            f->cap_before.revision = f->cap_revision;
+            if (!f->capped || lowering->cap_bp < f->cap_bp) {
+                f->cap_bp = lowering->cap_bp;
+            }
+            f->capped = 1;
+            f->cap_local = f->cap_local || !lowering->rung;
             f->cap_revision = f->loaded ? f->good.revision : 0;
             canary__follow_publish(f, CANARY_SOURCE_CHANGE);
-            lowering->local = capped;
+            lowering->local = 1;
         }
     }
     canary__store_unlock(store);
+}
+
+static void free_here(canary_store *store, struct canary__lowering *lowering) {
+    canary__store_lock(store);
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        if (strcmp(f->name, lowering->rollout) == 0) {
+            f->capped = f->cap_before.capped;
+            f->cap_local = f->cap_before.local;
+            f->cap_bp = f->cap_before.bp;
+            f->cap_revision = f->cap_before.revision;
+            canary__follow_publish(f, CANARY_SOURCE_CHANGE);
+        }
+    }
+    canary__store_unlock(store);
+    lowering->local = 0;
 }
 
 static void lower_now(canary_store *store, struct canary__lowering *lowering) {
     canary_error error = CANARY_ERROR_INIT;
 
     if (store->bell.path != NULL) {
-        int code = put(store, lowering, 0, CANARY__BELL_PENDING, &error);
+        int code;
 
+        look_for_pending(store, lowering);
+        code = put_pending(store, lowering, &error);
         if (code == CANARY_OK) {
             code = canary__bell_ring(store->bell.path, &error);
             lowering->rung = code == CANARY_OK;
@@ -55,7 +100,7 @@ static void lower_now(canary_store *store, struct canary__lowering *lowering) {
                         error.message);
         }
     }
-    cap_here(store, lowering, 1);
+    cap_here(store, lowering);
 }
 
 /* The call was a mistake (no such rollout, a raise): nothing is to stay. */
@@ -63,10 +108,11 @@ static void withdraw(canary_store *store, struct canary__lowering *lowering) {
     canary_error ignored = CANARY_ERROR_INIT;
 
     if (lowering->rung) {
-        put(store, lowering, 0, CANARY__BELL_RECORDED, &ignored);
+        put(store, lowering, 0, lowering->pending ? CANARY__BELL_PENDING : CANARY__BELL_RECORDED,
+            lowering->pending ? lowering->pending_bp : lowering->cap_bp, &ignored);
         canary__bell_ring(store->bell.path, &ignored);
     }
-    cap_here(store, lowering, 0);
+    free_here(store, lowering);
 }
 
 /* In effect, not recorded: the entry is pending (again), so that no other change lifts it. */
@@ -75,7 +121,7 @@ static void keep_lowered(canary_store *store, const struct canary__lowering *low
     canary_error ignored = CANARY_ERROR_INIT;
 
     if (lowering->rung) {
-        put(store, lowering, 0, CANARY__BELL_PENDING, &ignored);
+        put_pending(store, lowering, &ignored);
         canary__bell_ring(store->bell.path, &ignored);
     }
     error->in_effect = lowering->rung || lowering->local;
@@ -140,7 +186,7 @@ static int record(struct canary__edit *edit, struct canary__lowering *lowering) 
          * is freed before. */
         canary_error ignored = CANARY_ERROR_INIT;
 
-        put(edit->store, lowering, row.revision, CANARY__BELL_RECORDED, &ignored);
+        put(edit->store, lowering, row.revision, CANARY__BELL_RECORDED, lowering->cap_bp, &ignored);
     }
     return code;
 }
@@ -167,7 +213,9 @@ static int foresee(struct canary__edit *edit, struct canary__lowering *lowering)
         return code;
     }
     if (code != CANARY_OK) {
-        return CANARY_OK; /* cannot be told now; in doubt everybody goes to 0 %, the default cap */
+        /* Cannot be told now. A rung of unknown height: in doubt everybody goes to 0 %. */
+        lowering->cap_bp = lowering->stage >= 0 ? 0 : lowering->to_bp;
+        return CANARY_OK;
     }
     code = settle_target(edit, &row, lowering);
     lowering->cap_bp = lowering->to_bp;

@@ -56,6 +56,13 @@ struct canary__follower {
     int capped;
     uint32_t cap_bp;
     uint64_t cap_revision;
+    int cap_local; /* the bell could not be told of it */
+    struct {
+        int capped;
+        int local;
+        uint32_t bp;
+        uint64_t revision;
+    } cap_before; /* what a lowering under way found */
     int bell_damaged;
 
     /* What was published last. */
