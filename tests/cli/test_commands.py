@@ -286,6 +286,9 @@ def flags(store):
     check(re.search(r"25 % configured, 0 % effective: flag checkout is off since .* by zoe", text),
           "status: says since when and by whom", text)
     equal(store.js("explain", "alice")["reason"], "killed", "explain: killed")
+    row = store.js("explain", "user7")
+    equal((row["cohort"], row["pinned"], row["at_stage"][0]["cohort"]), ("old", "new", "new"),
+          "explain: a pin that the kill hides still shows at every stage")
     contains(store.good("explain", "alice").out, "flag checkout is off", "explain: says by what")
     change = store.good("advance").out
     contains(change, "nobody moves", "advance: under a kill nobody moves")

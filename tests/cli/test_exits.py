@@ -91,6 +91,16 @@ def storage():
         db.close()
         told(store, 3, "CANARY_E_NEWER", "a store of a newer version", "status", part="newer")
     with Store() as store:
+        store.good("create", "checkout")
+        db = sqlite3.connect(store.path)
+        db.execute("CREATE VIEW intruder AS SELECT 1")
+        db.commit()
+        db.close()
+        told(store, 3, "CANARY_E_HOSTILE", "a view that is not ours", "status", part="intruder")
+        result = store.run("doctor")
+        equal(result.code, 8, "doctor on a hostile schema: exit 8")
+        contains(result.out, "intruder", "doctor names what does not belong there")
+    with Store() as store:
         store.path.mkdir()
         equal(store.run("status").code, 3, "a directory: exit 3")
 

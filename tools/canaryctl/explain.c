@@ -2,6 +2,7 @@
 /* `explain`: which cohort a user gets, by which rule, and how to compute it elsewhere. */
 #include "jsonout.h"
 #include "percent.h"
+#include "pin.h"
 #include "session.h"
 #include "state.h"
 #include "table.h"
@@ -18,20 +19,6 @@ struct explanation {
     int pinned; /* CANARY_OLD, CANARY_NEW, or -1 */
 };
 
-struct pin {
-    const char *user;
-    size_t size;
-    int cohort;
-};
-
-static int look_for_pin(void *user_data, const void *user_id, uint64_t size, int cohort) {
-    struct pin *pin = user_data;
-    if (size != pin->size || memcmp(user_id, pin->user, size) != 0)
-        return 0;
-    pin->cohort = cohort;
-    return 1;
-}
-
 /* A pin decides the cohort at every stage, also where a kill hides it in the decision. */
 static int find_pin(const struct session *session, const struct explanation *explanation) {
     if (explanation->decision.reason == CANARY_REASON_OVERRIDE)
@@ -40,9 +27,7 @@ static int find_pin(const struct session *session, const struct explanation *exp
         explanation->decision.reason == CANARY_REASON_STATIC ||
         explanation->decision.reason == CANARY_REASON_SPLIT)
         return -1;
-    struct pin pin = { explanation->user, explanation->size, -1 };
-    canary_override_list(session->store, session->rollout, look_for_pin, &pin, NULL);
-    return pin.cohort;
+    return pin_find(session, explanation->user, explanation->size);
 }
 
 static int cohort_at(const struct explanation *explanation, uint32_t bp) {

@@ -3,6 +3,7 @@
 #include "change.h"
 #include "jsonout.h"
 #include "lines.h"
+#include "pin.h"
 #include "when.h"
 
 #include <inttypes.h>
@@ -24,24 +25,9 @@ static int read_cohort(const struct session *session, const char *word, int *coh
     return say_usage(session->command, "\"%s\" is no cohort: new or old%s", word, nearest);
 }
 
-struct pin {
-    const char *user;
-    size_t size;
-    int cohort; /* -1 = not pinned */
-};
-
-static int look_for_pin(void *user_data, const void *user_id, uint64_t size, int cohort) {
-    struct pin *pin = user_data;
-    if (size != pin->size || memcmp(user_id, pin->user, size) != 0)
-        return 0;
-    pin->cohort = cohort;
-    return 1;
-}
-
 static int add_one(struct session *session, const char *user, int cohort,
                    const canary_change_options *options) {
-    struct pin before = { user, strlen(user), -1 };
-    canary_override_list(session->store, session->rollout, look_for_pin, &before, NULL);
+    int before = pin_find(session, user, strlen(user));
     canary_change change = CHANGE_INIT;
     canary_error error = CANARY_ERROR_INIT;
     int64_t start = when_monotonic();
@@ -53,11 +39,11 @@ static int add_one(struct session *session, const char *user, int cohort,
     text_addf(&what, "pinned to %s: ", canary_cohort_name(cohort));
     text_safe_string(&what, user);
     session_command(session, true, &undo);
-    text_add(&undo, before.cohort < 0 ? "override remove " : "override add ");
+    text_add(&undo, before < 0 ? "override remove " : "override add ");
     text_add(&undo, user[0] == '-' ? "-- " : "");
     text_shell(&undo, user, strlen(user));
-    if (before.cohort >= 0)
-        text_addf(&undo, " %s", canary_cohort_name(before.cohort));
+    if (before >= 0)
+        text_addf(&undo, " %s", canary_cohort_name(before));
     struct change_report report = { .change = &change,
                                     .duration_ns = when_monotonic() - start,
                                     .returned_at_ns = when_now(),
@@ -193,8 +179,7 @@ int override_remove_run(struct session *session, int count, char **words) {
     int result = begin(session, &options);
     if (result != 0)
         return result;
-    struct pin before = { user, strlen(user), -1 };
-    canary_override_list(session->store, session->rollout, look_for_pin, &before, NULL);
+    int before = pin_find(session, user, strlen(user));
     canary_change change = CHANGE_INIT;
     canary_error error = CANARY_ERROR_INIT;
     int64_t start = when_monotonic();
@@ -205,12 +190,12 @@ int override_remove_run(struct session *session, int count, char **words) {
     struct text undo = { 0 };
     text_add(&what, "no longer pinned: ");
     text_safe_string(&what, user);
-    if (before.cohort >= 0) {
+    if (before >= 0) {
         session_command(session, true, &undo);
         text_add(&undo, "override add ");
         text_add(&undo, user[0] == '-' ? "-- " : "");
         text_shell(&undo, user, strlen(user));
-        text_addf(&undo, " %s", canary_cohort_name(before.cohort));
+        text_addf(&undo, " %s", canary_cohort_name(before));
     }
     struct change_report report = { .change = &change,
                                     .duration_ns = when_monotonic() - start,
