@@ -55,8 +55,10 @@ static int change(struct place *place, int64_t at) {
     if (code == CANARY_OK) {
         return place_end(place, 1);
     }
-    /* Whatever the caller wants: a change that failed in the middle is not committed. */
+    /* Whatever the caller does: a change that failed in the middle is not committed, and what
+     * follows in it does not commit by itself. */
     first = place->error;
+    place_put_flag(place, "b", 9);
     assert_int_not_equal(place_end(place, 1), CANARY_OK);
     place->error = first;
     return code;

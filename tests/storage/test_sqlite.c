@@ -82,6 +82,28 @@ static void reserve_at_creation(void **state) {
     assert_int_equal(status.st_mode & 0777, 0644);
 }
 
+/* Two creators: the one that comes late finds a file with something in it, and leaves it alone. */
+static void creating_over_something(void **state) {
+    static const char *const contents[] = { "PRAGMA user_version=7", "CREATE TABLE theirs (x)" };
+    struct place *place = *state;
+    struct place other = **(struct place **)state;
+
+    snprintf(other.path, sizeof other.path, "%s/empty.db", place->directory);
+    assert_int_equal(place_open(place, CANARY_OPEN_DEFER), CANARY_OK);
+    for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
+        unlink(place->path);
+        place_sql(place, contents[i]);
+        assert_int_equal(canary__sqlite_create(place->store, &place->error), CANARY_OK);
+        assert_int_equal(place_number(place, "PRAGMA application_id"), 0);
+        assert_int_equal(place_number(place, "SELECT count(*) FROM sqlite_schema"), i);
+    }
+    unlink(place->path);
+    place_create(&other);
+    assert_int_equal(rename(other.path, place->path), 0);
+    assert_int_equal(canary__sqlite_create(place->store, &place->error), CANARY_OK);
+    assert_int_equal(place_flag(place, "a"), 1);
+}
+
 /* The columns are the ones of the tables' descriptions, in their order, typed and keyed alike. */
 static void tables_as_described(void **state) {
     static const char *const types[] = { "", "INTEGER", "TEXT", "BLOB" };
@@ -296,8 +318,13 @@ static void many_overrides(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(settings),       TEST(reserve_at_creation),  TEST(tables_as_described),
-        TEST(plans),          TEST(removed_ids_are_gone), TEST(values_that_do_not_fit),
+        TEST(settings),
+        TEST(reserve_at_creation),
+        TEST(creating_over_something),
+        TEST(tables_as_described),
+        TEST(plans),
+        TEST(removed_ids_are_gone),
+        TEST(values_that_do_not_fit),
         TEST(many_overrides),
     };
 
