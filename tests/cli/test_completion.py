@@ -88,14 +88,24 @@ def fish(store, script):
 
 
 def zsh(store, script):
+    typed = candidates(store)
+    zsh_at_a_prompt(store, f"autoload -Uz compinit; compinit -u\nsource {script}\n", typed, "zsh")
+    # As a package installs it: found by its name, read when it is first needed.
+    functions = store.directory / "functions"
+    functions.mkdir()
+    shutil.copy(script, functions / "_canaryctl")
+    zsh_at_a_prompt(store, f"fpath=({functions} $fpath)\nautoload -Uz compinit; compinit -u\n",
+                    typed[:2], "zsh, on fpath")
+
+
+def zsh_at_a_prompt(store, load, asked, name):
     """zsh completes only at a prompt, so it is given one; compadd tells what it was offered."""
     directory = store.directory / "zsh"
-    directory.mkdir(exist_ok=True)
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
     log = directory / "log"
     (directory / ".zshrc").write_text(
-        "autoload -Uz compinit; compinit -u\n"
-        f"source {script}\n"
-        "setopt no_beep; unsetopt list_ambiguous\n"
+        load + "setopt no_beep; unsetopt list_ambiguous\n"
         "compadd() {\n"
         "  local -a got; builtin compadd -O got \"$@\"\n"
         f"  print -rl -- $got >> {log}\n"
@@ -119,7 +129,7 @@ def zsh(store, script):
         return seen
 
     wait_for(b"ready> ")
-    for typed, wanted, exactly in candidates(store):
+    for typed, wanted, exactly in asked:
         log.write_text("")
         os.write(control, b"\x15" + typed.encode() + b"\t")
         deadline = time.monotonic() + 5
@@ -130,9 +140,9 @@ def zsh(store, script):
                 break
             time.sleep(0.05)
         if any("/" in word for word in wanted):
-            check(any("app.db" in word for word in found), "zsh: --db offers files", found)
+            check(any("app.db" in word for word in found), f"{name}: --db offers files", found)
         else:
-            compare("zsh", typed, found, wanted, exactly)
+            compare(name, typed, found, wanted, exactly)
     os.write(control, b"\x15exit\n")
     time.sleep(0.1)
     process.kill()
