@@ -407,6 +407,14 @@ def full_disk(store):
         error = process.communicate()[1]
     equal(process.returncode, 1, "a result that cannot be written is exit 1")
     contains(error.decode(), "cannot write", "and is told")
+    for closed in (">&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        revision = store.js("status")["revision"]
+        done = subprocess.run(["sh", "-c", f"exec {PROGRAM_QUOTED} \"$@\" {closed}", "sh", "--db",
+                               str(store.path), "set", "--percent", "3"],
+                              env=store.environment(), capture_output=True, check=False)
+        equal(done.returncode, 1, f"{closed}: exit 1, as nobody was told")
+        equal(store.js("status")["revision"], revision + 1, f"{closed}: the change is made")
+        equal(store.run("doctor").code, 0, f"{closed}: nothing was written into another file")
 
 
 import shlex  # noqa: E402

@@ -83,6 +83,10 @@ def storage():
         equal(store.run("doctor").code, 8, "doctor on a truncated store: exit 8")
         store.path.write_bytes(data[:100] + os.urandom(len(data) - 100))
         told(store, 3, "CANARY_E_CORRUPT", "a damaged store", "status")
+        result = store.run("-o", "json", "--rollout", "checkout", "rollback")
+        equal((result.code, result.error.get("in_effect")), (3, True),
+              "a rollback of a damaged store: exit 3, and in effect")
+        contains(result.error["message"], "NOT recorded", "and it says both")
     with Store() as store:
         store.good("create", "checkout")
         db = sqlite3.connect(store.path)
@@ -148,6 +152,8 @@ def timeouts():
             start = time.monotonic()
             equal(store.run("--timeout", "0", "status").code, 7, "--timeout 0: a single try")
             check(time.monotonic() - start < 0.5, "and it does not wait")
+            told(store, 7, "CANARY_E_BUSY", "a locked store, flag off", "--timeout", "0.2", "flag",
+                 "off", "checkout", part="rollback   takes effect even now")
             error = told(store, 7, "CANARY_E_BUSY", "a locked store, rollback", "--timeout", "0.2",
                          "--rollout", "checkout", "rollback", "--note", "INC-9",
                          part="NOT recorded")

@@ -6,10 +6,13 @@
 #include "legacy.h"
 #include "session.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The nearest of the first words, or of the second words after `first`; NULL when none is near. */
 static const char *nearest_command(const char *first, const char *word) {
@@ -175,7 +178,17 @@ static int run(struct session *session) {
     return session->command->run(session, options->word_count - used, options->words + used);
 }
 
+/* A file opened in the place of a closed standard output would get what is written there: the bell,
+ * say. Each is taken in the mode in which using it fails. */
+static void hold_standard_files(void) {
+    for (int descriptor = 0; descriptor < 3; descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1 && errno == EBADF)
+            (void)open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
 int main(int argc, char **argv) {
+    hold_standard_files();
     /* Writing to nobody is an ordinary end here (say_out), not a death between two steps. */
     signal(SIGPIPE, SIG_IGN);
     say_setup(options_want_json(argc, argv));

@@ -189,6 +189,8 @@ int session_error(const struct session *session, const canary_error *error) {
         break;
     case CANARY_E_BUSY:
     case CANARY_E_TIMEOUT:
+        if (session->command->run == flag_off_run)
+            text_add(&next, "canaryctl --rollout NAME rollback   takes effect even now; or ");
         text_add(&next, "find who holds the store (fuser), or wait longer with --timeout SECONDS");
         break;
     case CANARY_E_CONFLICT:
