@@ -391,7 +391,8 @@ def help_texts(store):
     for command in commands:
         check(f"\n  {command}" in text, f"--help lists {command}")
         one = store.good(*command.split(), "--help", db=False).out
-        check("example" in one and f"canaryctl" in one and one.startswith("usage: canaryctl"),
+        check(re.search(rf"\nexample\n  canaryctl .*{command}", one) and
+              one.startswith(f"usage: canaryctl {command}"),
               f"{command} --help has usage and an example", one)
         equal(store.good("help", *command.split(), db=False).out, one, f"help {command}")
     equal(text.count("example:"), len(commands), "--help has an example for each command")
