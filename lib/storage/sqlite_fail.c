@@ -119,6 +119,10 @@ int canary__sqlite_fail(const struct canary__sqlite *store, sqlite3 *db, int rc,
     if (primary != SQLITE_CANTOPEN && primary != SQLITE_IOERR) {
         system = 0;
     }
+    /* A write refused by a quota or by a limit on file sizes leaves its errno with the file. */
+    if (primary == SQLITE_IOERR && system == 0 && db != NULL) {
+        sqlite3_file_control(db, "main", SQLITE_FCNTL_LAST_ERRNO, &system);
+    }
     meaning = of_result(rc, system);
     return canary__fail(error, meaning.code, rc, "%s: cannot %s: %s%s%s; %s",
                         canary__sqlite_short(store->path), doing, sqlite3_errstr(rc),
