@@ -74,6 +74,7 @@ struct canary__sqlite_tx {
 struct canary__sqlite_process {
     struct canary__sqlite_conn *reader; /* kept between read transactions */
     struct canary__sqlite_conn *writer; /* kept only while its begin() answers BUSY */
+    struct canary__sqlite_conn *spent;  /* of the last change, closed when there is time */
     struct canary__sqlite_tx read;
     struct canary__sqlite_tx write;
 };

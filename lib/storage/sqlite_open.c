@@ -92,8 +92,10 @@ static void let_go(void *pointer) {
 
     canary__sqlite_disconnect(store, process->reader);
     canary__sqlite_disconnect(store, process->writer);
+    canary__sqlite_disconnect(store, process->spent);
     process->reader = NULL;
     process->writer = NULL;
+    process->spent = NULL;
 }
 
 static void close_store(void *pointer) {

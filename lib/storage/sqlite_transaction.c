@@ -224,6 +224,7 @@ int canary__sqlite_begin(void *pointer, int mode, void **transaction, canary_err
         return canary__fail(error, CANARY_E_INVALID, 0,
                             "begin: mode %d is neither CANARY_STORAGE_READ nor _WRITE", mode);
     }
+    drop(store, &store->process->spent);
     tx = mode == CANARY_STORAGE_WRITE ? &store->process->write : &store->process->read;
     if (tx->active) {
         return canary__fail(error, CANARY_E_BUSY, 0,
@@ -292,7 +293,14 @@ static int end_write(struct canary__sqlite_tx *tx, int keep, canary_error *error
     int rc = keep ? commit(tx, error) : CANARY_OK;
 
     roll_back(tx->conn);
-    drop(store, &store->process->writer);
+    if (keep && rc == CANARY_OK) {
+        /* Closing takes as long as everybody else's look at the change, and nobody is to wait for
+         * it: the bell comes first. */
+        store->process->spent = store->process->writer;
+        store->process->writer = NULL;
+    } else {
+        drop(store, &store->process->writer);
+    }
     return rc;
 }
 
