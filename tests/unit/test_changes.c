@@ -2,6 +2,8 @@
 /* Changes against expectations: conflicts, dry runs, rollbacks that nothing stops, emergencies. */
 #include "support.h"
 
+#include <sqlite3.h>
+
 #define ROLLOUT "changes"
 
 static canary_rollout begin_at(struct unit *unit, uint32_t percentage_bp) {
@@ -390,6 +392,77 @@ static void emergencies(void **state) {
     canary_close(&ctx);
 }
 
+/* -- while somebody else holds the database -- */
+
+static sqlite3 *hold(struct unit *unit) {
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(unit->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static canary_store *impatient(struct unit *unit) {
+    unit->options.busy_timeout_ns = 20000000;
+    return unit_another(unit);
+}
+
+static void rollback_of_a_locked_store(void **state) {
+    struct unit *unit = *state;
+    canary_store *store = impatient(unit);
+    canary_error error = CANARY_ERROR_INIT;
+    canary_ctx *ctx = NULL;
+    sqlite3 *holder;
+
+    begin_at(unit, 5000);
+    assert_int_equal(canary_open_in(store, ROLLOUT, NULL, &ctx, NULL), CANARY_OK);
+    holder = hold(unit);
+    assert_int_equal(canary_rollback(store, ROLLOUT, 0, NULL, NULL, &error), CANARY_E_BUSY);
+    assert_int_equal(error.in_effect, 1);
+    assert_int_equal(unit_info(ctx).effective_bp, 0);
+    assert_int_equal(canary_should_use_new_bucket(ctx, 0), 0);
+    assert_int_equal(unit_info(ctx).doubt, CANARY_DOUBT_ROLLBACK);
+    assert_int_equal(sqlite3_close(holder), SQLITE_OK);
+    /* It stays in effect until it is recorded, and raises wait for that. */
+    assert_int_equal(canary_refresh(store, NULL), CANARY_OK);
+    assert_int_equal(unit_info(ctx).effective_bp, 0);
+    assert_int_equal(canary_advance(store, ROLLOUT, NULL, NULL, NULL), CANARY_E_REFUSED);
+    assert_int_equal(canary_rollback(store, ROLLOUT, 0, NULL, NULL, NULL), CANARY_OK);
+    assert_int_equal(unit_info(ctx).doubt, 0);
+    assert_int_equal(canary_advance(store, ROLLOUT, NULL, NULL, NULL), CANARY_OK);
+    assert_int_equal(unit_info(ctx).effective_bp, 500);
+    canary_close(&ctx);
+    canary_store_close(&store);
+}
+
+/* What would raise moves nobody down while it waits, nor when it gives up. */
+static void raise_of_a_locked_store(void **state) {
+    struct unit *unit = *state;
+    canary_store *store = impatient(unit);
+    canary_change_options now = unit_by("on-call");
+    canary_ctx *ctx = NULL;
+    sqlite3 *holder;
+
+    begin_at(unit, 2500);
+    OK(canary_open_in(store, ROLLOUT, NULL, &ctx, &error));
+    holder = hold(unit);
+    FAILS(CANARY_E_BUSY, unit->path, "locked", canary_advance(store, ROLLOUT, NULL, NULL, &error));
+    FAILS(CANARY_E_BUSY, unit->path, "locked",
+          canary_set_stage(store, ROLLOUT, 3, NULL, NULL, &error));
+    assert_int_equal(unit_info(ctx).effective_bp, 2500);
+    assert_int_equal(unit_info(ctx).doubt, 0);
+    now.flags = CANARY_CHANGE_EMERGENCY;
+    FAILS(CANARY_E_BUSY, unit->path, "locked",
+          canary_set_percentage(store, ROLLOUT, 10000, NULL, &now, NULL, &error));
+    assert_int_equal(unit_info(ctx).effective_bp, 2500);
+    assert_int_equal(sqlite3_close(holder), SQLITE_OK);
+    OK(canary_refresh(store, &error));
+    assert_int_equal(unit_info(ctx).effective_bp, 2500);
+    assert_int_equal(unit_read(unit, ROLLOUT).percentage_bp, 2500);
+    canary_close(&ctx);
+    canary_store_close(&store);
+}
+
 /* Every handle and context of the process follows in the moment the call returns; another handle on
  * the file follows at its refresh. */
 static void in_effect_on_return(void **state) {
@@ -419,11 +492,12 @@ static void in_effect_on_return(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        UNIT_BOTH(conflicts_tell_what_happened), cmocka_unit_test(met_expectations_pass),
-        cmocka_unit_test(nothing_stops_these),   UNIT_SQLITE_ONLY(one_of_two_wins),
-        UNIT_BOTH(dry_runs_change_nothing),      UNIT_BOTH(dry_runs_refuse_too),
-        UNIT_BOTH(rollback_at_zero_is_harmless), UNIT_BOTH(rollback_never_raises),
-        UNIT_BOTH(up_again_after_rollback),      UNIT_BOTH(emergencies),
+        UNIT_BOTH(conflicts_tell_what_happened),      cmocka_unit_test(met_expectations_pass),
+        cmocka_unit_test(nothing_stops_these),        UNIT_SQLITE_ONLY(one_of_two_wins),
+        UNIT_BOTH(dry_runs_change_nothing),           UNIT_BOTH(dry_runs_refuse_too),
+        UNIT_BOTH(rollback_at_zero_is_harmless),      UNIT_BOTH(rollback_never_raises),
+        UNIT_BOTH(up_again_after_rollback),           UNIT_BOTH(emergencies),
+        UNIT_SQLITE_ONLY(rollback_of_a_locked_store), UNIT_SQLITE_ONLY(raise_of_a_locked_store),
         UNIT_SQLITE_ONLY(in_effect_on_return),
     };
 
