@@ -14,14 +14,14 @@ enum { NOBODY = 65534 };
 
 static const canary_error no_error = CANARY_ERROR_INIT;
 
-int place_setup(void **state) {
+static int setup(void **state, const char *base) {
     struct place *place = calloc(1, sizeof *place);
     canary_options options = CANARY_OPTIONS_INIT;
 
     if (place == NULL) {
         return -1;
     }
-    snprintf(place->directory, sizeof place->directory, "/tmp/canary-storage.XXXXXX");
+    snprintf(place->directory, sizeof place->directory, "%s/canary-storage.XXXXXX", base);
     if (mkdtemp(place->directory) == NULL || chmod(place->directory, 0755) != 0) {
         return -1;
     }
@@ -30,6 +30,14 @@ int place_setup(void **state) {
     place->error = no_error;
     *state = place;
     return 0;
+}
+
+int place_setup(void **state) {
+    return setup(state, "/tmp");
+}
+
+int place_setup_in_memory(void **state) {
+    return setup(state, access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 int place_teardown(void **state) {

@@ -25,6 +25,8 @@ struct place {
 
 /* cmocka fixtures: an empty directory in *state, and its removal. */
 int place_setup(void **state);
+/* The same in memory where that is possible: for tests that commit thousands of times. */
+int place_setup_in_memory(void **state);
 int place_teardown(void **state);
 
 /* Each returns the code; `place->error` explains. */

@@ -56,7 +56,7 @@ static int setup(void **state) {
     canary_options options = CANARY_OPTIONS_INIT;
     struct place *place;
 
-    if (place_setup(state) != 0) {
+    if (place_setup_in_memory(state) != 0) {
         return -1;
     }
     place = *state;

@@ -300,7 +300,7 @@ static void full_tmpfs(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup_in_memory, place_teardown)
     const struct CMUnitTest tests[] = {
         TEST(each_call_fails_once),
         TEST(each_call_and_all_after),
