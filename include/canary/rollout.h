@@ -167,7 +167,8 @@ CANARY_API int canary_rollback(canary_store *store, const char *rollout, int sta
                                const canary_change_options *options, canary_change *out,
                                canary_error *error);
 
-/* Moves to a rung, up or down; down is a canary_rollback(). Errors: as of the two. */
+/* Moves to a rung, up or down; down is a canary_rollback(), after a look at the store which tells
+ * that it is one (stage 0 needs no look). Errors: as of the two. */
 CANARY_API int canary_set_stage(canary_store *store, const char *rollout, int stage,
                                 const canary_change_options *options, canary_change *out,
                                 canary_error *error);

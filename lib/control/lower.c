@@ -34,15 +34,18 @@ static int put_pending(canary_store *store, const struct canary__lowering *lower
 }
 
 /* Is there a rollback that waits for being recorded? A second one must not raise what it holds. */
-static void look_for_pending(canary_store *store, struct canary__lowering *lowering) {
+static void look_for_pending(const canary_store *store, struct canary__lowering *lowering) {
     const struct canary__bell_entry *entry;
+    struct canary__bell_image image = { 0 };
+    struct canary__bell bell;
 
-    canary__store_lock(store);
-    canary__bell_read(&store->bell, 1, &store->image);
-    entry = canary__bell_find(&store->image, canary__bell_key(lowering->rollout));
+    /* Not through the store's own: its lock may be held by a look that is stuck. */
+    canary__bell_init(&bell, store->bell.path);
+    canary__bell_read(&bell, 0, &image);
+    canary__bell_close(&bell);
+    entry = canary__bell_find(&image, canary__bell_key(lowering->rollout));
     lowering->pending = entry != NULL && entry->state == CANARY__BELL_PENDING;
     lowering->pending_bp = lowering->pending ? entry->cap_bp : 0;
-    canary__store_unlock(store);
 }
 
 /* Caps this process at once, bell or no bell. */
