@@ -259,6 +259,14 @@ def overrides(store):
           [("636166e9", "new"), ("bob", "old"), ("mallory \033", "old")], "override list: JSON")
     text = store.good("override", "list").out
     check("\033" not in text and "\\xe9" in text, "override list: text is escaped", text)
+    store.good("override", "add", "carol", "new")
+    result = store.run("rollback")
+    contains(result.err, "2 users pinned to new still get the new path",
+             "rollback: says who is not reached by it")
+    contains(result.err, "flag off checkout", "rollback: and what reaches them")
+    check(any("pinned" in warning for warning in store.js("rollback")["warnings"]),
+          "rollback: the warning is part of the JSON")
+    store.good("override", "remove", "carol")
     change = store.js("override", "remove", "bob")
     equal(change["action"], "override_remove", "override remove: recorded")
     contains(change["undo"], "override add bob old", "override remove: its undo")

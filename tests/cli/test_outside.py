@@ -62,6 +62,13 @@ def accept_says_what():
         check(status["effective_percentage"] <= 25, "a percentage raised by SQL is not believed",
               status)
         check("rollout" in status["doubt"], "and the rollout is in doubt")
+        result = store.run("-o", "json", "explain", "alice")
+        equal((result.code, result.json["reason"], result.json["cohort"]), (8, "not_ready", "old"),
+              "explain: a program that starts now gives old, exit 8")
+        contains(store.run("explain", "alice").out, "outside", "explain: says why")
+        result = store.run("decide", "alice")
+        equal((result.code, result.out), (8, "alice\told\n"), "decide: the same, exit 8")
+        contains(result.err, "verify", "decide: says what to look at")
         text = store.run("accept").out
         contains(text, "signed: 90 %", "accept: prints what it signed")
         equal(store.js("status")["effective_percentage"], 90, "and then it is believed")

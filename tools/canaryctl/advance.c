@@ -21,7 +21,19 @@ static void finish(struct session *session, const canary_change *change, int64_t
     } else {
         report.no_undo = "nothing to undo, the percentage was the same before";
     }
+    struct text warning = { 0 };
+    /* "Everybody to old" is what the operator wants to hear, and pins are the exception. */
+    if (known && after.percentage_bp == 0 && after.overrides_new > 0 && after.kill_reasons == 0 &&
+        !report.dry_run) {
+        text_addf(&warning, "%u user%s pinned to new still get%s the new path; ",
+                  after.overrides_new, after.overrides_new == 1 ? "" : "s",
+                  after.overrides_new == 1 ? "s" : "");
+        session_command(session, false, &warning);
+        text_addf(&warning, "flag off %s   sends them to old, too", after.flag);
+        report.warning = warning.data;
+    }
     change_say(session, &report);
+    text_free(&warning);
     text_free(&undo);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `decide`: the cohort of many users, as fast as they can be read. */
+#include "exits.h"
 #include "jsonout.h"
 #include "lines.h"
 #include "session.h"
@@ -165,6 +166,12 @@ int decide_run(struct session *session, int count, char **words) {
             add_user(decide, words[i], strlen(words[i]));
         decide_batch(decide);
         say_text(&decide->out);
+    }
+    canary_ctx_info info = CANARY_CTX_INFO_INIT;
+    if (result == 0 && canary_info(decide->context, &info) == CANARY_OK && info.revision == 0) {
+        say_warning("nothing in the store can be believed: everybody got old; `canaryctl verify` "
+                    "says why");
+        result = CTL_EXIT_UNHEALTHY;
     }
     canary_close(&decide->context);
     text_free(&decide->out);

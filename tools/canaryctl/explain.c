@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `explain`: which cohort a user gets, by which rule, and how to compute it elsewhere. */
+#include "exits.h"
 #include "jsonout.h"
 #include "percent.h"
 #include "pin.h"
@@ -74,7 +75,9 @@ static void add_rule(struct text *out, const struct explanation *explanation) {
         state_reasons(explanation->state, out);
         break;
     case CANARY_REASON_NOT_READY:
-        text_add(out, "nothing was ever loaded");
+        text_add(out, "nothing in the store can be believed, and a program that starts now gives "
+                      "everybody old until `accept`: ");
+        state_reasons(explanation->state, out);
         break;
     case CANARY_REASON_STALE:
         text_add(out, "the state is too old");
@@ -93,11 +96,12 @@ static void add_rule(struct text *out, const struct explanation *explanation) {
     }
 }
 
-static void say_lines(const struct explanation *explanation) {
+static void say_lines(const struct explanation *explanation, bool apart) {
     const canary_decision *decision = &explanation->decision;
     const canary_rollout *state = explanation->state;
     bool invalid = decision->reason == CANARY_REASON_INVALID;
     struct text out = { 0 };
+    text_add(&out, apart ? "\n" : "");
     text_add(&out, say_begin(SAY_STRONG));
     text_safe(&out, explanation->user, explanation->size);
     text_addf(&out, "%s  %s%s%s on %s\n", say_end(),
@@ -107,9 +111,13 @@ static void say_lines(const struct explanation *explanation) {
     add_rule(&out, explanation);
     text_add(&out, "\n  share      ");
     state_exposure(state, &out);
-    text_addf(&out, "\n  state      stage %d ", decision->stage);
-    text_safe_string(&out, state->stage_name);
-    text_addf(&out, ", revision %" PRIu64 "\n", decision->revision);
+    if (decision->stage < 0) {
+        text_add(&out, "\n  state      nothing loaded\n");
+    } else {
+        text_addf(&out, "\n  state      stage %d ", decision->stage);
+        text_safe_string(&out, state->stage_name);
+        text_addf(&out, ", revision %" PRIu64 "\n", decision->revision);
+    }
     if (!invalid) {
         char above[PERCENT_SIZE];
         percent_format(decision->bucket + 1, above);
@@ -208,8 +216,10 @@ int explain_run(struct session *session, int count, char **words) {
         if (say_mode.json)
             say_object(&explanation);
         else
-            say_lines(&explanation);
+            say_lines(&explanation, i > 0);
     }
+    canary_ctx_info info = CANARY_CTX_INFO_INIT;
+    canary_info(context, &info);
     canary_close(&context);
-    return 0;
+    return info.revision == 0 ? CTL_EXIT_UNHEALTHY : 0;
 }
