@@ -313,7 +313,7 @@ int canary_accept(canary_store *store, const char *rollout, const canary_change_
                             row.name, row.algorithm);
     }
     if (code == CANARY_OK) {
-        code = canary__row_read_last(&store->methods, edit.transaction, rollout, &last, error);
+        code = canary__row_read_last(&store->methods, edit.transaction, rollout, &last, edit.error);
     }
     if (code == CANARY_OK) {
         code = canary__overrides_count(&edit, &row);

@@ -74,7 +74,8 @@ int canary__edit_admit(struct canary__edit *edit, canary_store *store, const cha
                        const canary_change_options *options, canary_error *error) {
     memset(edit, 0, sizeof *edit);
     edit->store = store;
-    edit->error = error;
+    canary_error_init(&edit->unheard, sizeof edit->unheard);
+    edit->error = error != NULL ? error : &edit->unheard;
     if (store == NULL) {
         return canary__fail(error, CANARY_E_INVALID, 0, "store is NULL; open one first");
     }

@@ -8,7 +8,8 @@
 
 struct canary__edit {
     canary_store *store;
-    canary_error *error;
+    canary_error *error; /* never NULL: stores are promised one */
+    canary_error unheard;
     canary_change_options options;
     void *transaction;
     struct canary__change_row head; /* newest of the trail; after append the row just written */

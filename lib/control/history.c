@@ -70,10 +70,12 @@ static int rollout_exists(canary_store *store, const char *rollout, canary_error
 
 int canary_history(canary_store *store, const char *rollout, uint64_t limit, uint64_t before,
                    canary_change_fn callback, void *user_data, canary_error *error) {
+    canary_error unheard = CANARY_ERROR_INIT;
     struct search search = { .rollout = rollout, .left = limit != 0 ? limit : UINT64_MAX };
     int stopped = 0;
     int code = CANARY_OK;
 
+    error = error != NULL ? error : &unheard; /* stores are promised one */
     if (store == NULL || callback == NULL || before > INT64_MAX) {
         return canary__fail(error, CANARY_E_INVALID, 0,
                             "canary_history: store or callback is NULL, or before is above %lld",

@@ -123,10 +123,12 @@ static int fill_rollout(canary_store *store, void *transaction, const char *name
 
 int canary_rollout_read(canary_store *store, const char *rollout, canary_rollout *out,
                         canary_error *error) {
+    canary_error unheard = CANARY_ERROR_INIT;
     canary_rollout found;
     void *transaction;
     int code;
 
+    error = error != NULL ? error : &unheard; /* stores are promised one */
     if (out == NULL || rollout == NULL ||
         out->size < offsetof(canary_rollout, flag_note) + sizeof out->flag_note) {
         return canary__fail(error, CANARY_E_INVALID, 0,
@@ -158,12 +160,14 @@ static int out_of_memory(canary_error *error) {
 
 int canary_rollout_list(canary_store *store, canary_rollout_fn callback, void *user_data,
                         canary_error *error) {
+    canary_error unheard = CANARY_ERROR_INIT;
     canary_storage_range all = { .size = (uint32_t)sizeof all };
     struct canary__rows names = { 0 };
     struct canary__rows found = { 0 };
     void *transaction;
     int code;
 
+    error = error != NULL ? error : &unheard; /* stores are promised one */
     if (callback == NULL) {
         return canary__fail(error, CANARY_E_INVALID, 0, "canary_rollout_list: callback is NULL");
     }
@@ -227,11 +231,13 @@ static int count_obeying(void *user_data, const canary_storage_row *stored) {
 
 int canary_flag_list(canary_store *store, canary_flag_fn callback, void *user_data,
                      canary_error *error) {
+    canary_error unheard = CANARY_ERROR_INIT;
     canary_storage_range all = { .size = (uint32_t)sizeof all };
     struct canary__rows flags = { 0 };
     void *transaction;
     int code;
 
+    error = error != NULL ? error : &unheard; /* stores are promised one */
     if (callback == NULL) {
         return canary__fail(error, CANARY_E_INVALID, 0, "canary_flag_list: callback is NULL");
     }
@@ -274,11 +280,13 @@ static int gather_override(void *user_data, const canary_storage_row *row) {
 
 int canary_override_list(canary_store *store, const char *rollout, canary_override_fn callback,
                          void *user_data, canary_error *error) {
+    canary_error unheard = CANARY_ERROR_INIT;
     struct canary__rows rows = { 0 };
     struct canary__rollout_row row;
     void *transaction;
     int code;
 
+    error = error != NULL ? error : &unheard; /* stores are promised one */
     if (callback == NULL || rollout == NULL) {
         return canary__fail(error, CANARY_E_INVALID, 0,
                             "canary_override_list: rollout or callback is NULL");

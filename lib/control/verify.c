@@ -340,12 +340,14 @@ static int check_store(struct verification *v, canary_error *error) {
 
 int canary_verify(canary_store *store, canary_finding_fn callback, void *user_data,
                   canary_verify_report *out, canary_error *error) {
+    canary_error unheard = CANARY_ERROR_INIT;
     struct verification v = {
         .store = store, .next_id = 1, .at_ns = INT64_MIN, .error = CANARY_ERROR_INIT
     };
     int done = 0;
     int code;
 
+    error = error != NULL ? error : &unheard; /* stores are promised one */
     if (store == NULL) {
         return canary__fail(error, CANARY_E_INVALID, 0, "canary_verify: store is NULL");
     }
