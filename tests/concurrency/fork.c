@@ -13,8 +13,7 @@
 #include "common.h"
 
 /* Sanitized processes take many times as long to fork. */
-enum { FORKS = UNDER_ASAN ? 150 : 1500, AT_ONCE = 3, FOLLOW_S = UNDER_ASAN ? 10 : 2 };
-enum { WATCHDOG_S = UNDER_ASAN ? 60 : 20 };
+enum { FORKS = 1500, AT_ONCE = 3, FOLLOW_S = UNDER_ASAN ? 10 : 2, WATCHDOG_S = 20 };
 
 static const char name[] = "main";
 static const char *path;
@@ -508,13 +507,19 @@ int main(int argc, char **argv) {
     herd_hears_rollback();
     memory_is_copied();
     printf("one at a time: %.1f s\n", (double)(now_ns() - start) / 1e9);
-    start = now_ns();
-    many_forks();
-    printf("%d forks: %.1f s\n", FORKS, (double)(now_ns() - start) / 1e9);
-    start = now_ns();
-    forks_beside_openers();
-    printf("%d forks beside stores that come and go: %.1f s\n", FORKS / 5,
-           (double)(now_ns() - start) / 1e9);
+    if (UNDER_ASAN) {
+        /* Its allocator's locks are not at rest in a child when another thread was in them, which a
+         * starting or ending thread is. */
+        printf("no forks beside busy threads: AddressSanitizer deadlocks in such children\n");
+    } else {
+        start = now_ns();
+        many_forks();
+        printf("%d forks: %.1f s\n", FORKS, (double)(now_ns() - start) / 1e9);
+        start = now_ns();
+        forks_beside_openers();
+        printf("%d forks beside stores that come and go: %.1f s\n", FORKS / 5,
+               (double)(now_ns() - start) / 1e9);
+    }
     decide_at_once();
     close_all();
     child_succeeded(in_child(child_opens, NULL, WATCHDOG_S), "child after closing");
