@@ -38,8 +38,9 @@ static void make_path(struct unit *unit) {
     snprintf(unit->path, sizeof unit->path, "%s/store.db", directory);
 }
 
+static const char *const files[] = { "", "-journal", "-doorbell", "-saved", "-wal", "-shm" };
+
 static void remove_path(struct unit *unit) {
-    static const char *const files[] = { "", "-journal", "-doorbell", "-wal", "-shm" };
     char name[600];
 
     for (size_t i = 0; i < COUNT(files); i++) {
@@ -50,7 +51,7 @@ static void remove_path(struct unit *unit) {
     assert_int_equal(rmdir(unit->path), 0);
 }
 
-struct unit *unit_new(int kind) {
+static struct unit *blank(int kind) {
     struct unit *unit = calloc(1, sizeof *unit);
 
     assert_non_null(unit);
@@ -64,12 +65,54 @@ struct unit *unit_new(int kind) {
     unit->options.log = keep_line;
     unit->options.log_data = unit;
     unit->options.log_level = CANARY_LOG_DEBUG;
+    return unit;
+}
+
+struct unit *unit_new(int kind) {
+    struct unit *unit = blank(kind);
+
     if (kind == UNIT_MEMORY) {
         OK(canary_store_open_memory(&unit->options, &unit->store, &error));
     } else {
         make_path(unit);
         OK(canary_store_open(unit->path, &unit->options, &unit->store, &error));
     }
+    return unit;
+}
+
+static void copy_file(const char *from, const char *to) {
+    static char bytes[1 << 16];
+    FILE *in = fopen(from, "rb");
+    FILE *out;
+    size_t size;
+
+    if (in == NULL) {
+        return;
+    }
+    out = fopen(to, "wb");
+    assert_non_null(out);
+    while ((size = fread(bytes, 1, sizeof bytes, in)) > 0) {
+        assert_int_equal(fwrite(bytes, 1, size, out), size);
+    }
+    assert_int_equal(fclose(out), 0);
+    fclose(in);
+}
+
+struct unit *unit_copy(const struct unit *from) {
+    struct unit *unit = blank(UNIT_SQLITE);
+
+    make_path(unit);
+    for (size_t i = 0; i < COUNT(files); i++) {
+        char source[600];
+        char target[600];
+
+        snprintf(source, sizeof source, "%s%s", from->path, files[i]);
+        snprintf(target, sizeof target, "%s%s", unit->path, files[i]);
+        copy_file(source, target);
+    }
+    unit->realtime = from->realtime;
+    unit->monotonic = from->monotonic;
+    OK(canary_store_open(unit->path, &unit->options, &unit->store, &error));
     return unit;
 }
 

@@ -41,6 +41,9 @@ struct unit {
 struct unit *unit_new(int kind);
 void unit_free(struct unit *unit);
 
+/* A SQLite store with the content of another one, which is at rest. Copies the files. */
+struct unit *unit_copy(const struct unit *from);
+
 /* One more handle on a SQLite store. */
 canary_store *unit_another(struct unit *unit);
 
