@@ -193,6 +193,9 @@ int session_error(const struct session *session, const canary_error *error) {
             text_add(&next, "canaryctl --rollout NAME rollback   takes effect even now; or ");
         text_add(&next, "find who holds the store (fuser), or wait longer with --timeout SECONDS");
         break;
+    case CANARY_E_EXISTS:
+        text_addf(&next, "%sstatus   shows it", again.data);
+        break;
     case CANARY_E_CONFLICT:
         text_addf(&next, "%sstatus   then decide again", again.data);
         break;
