@@ -52,7 +52,7 @@ def piped(store):
     took = time.monotonic() - start
     contains(line, "5 % configured, 5 % effective", "a change is a line")
     contains(line, "by ann: go", "with who and why")
-    check(took < 1.0, f"within {took * 1000:.0f} ms of starting the other command")
+    check(took < 2.0, f"within {took * 1000:.0f} ms of starting the other command")
     db = sqlite3.connect(store.path)
     db.execute("UPDATE feature_flags SET enabled = 0")
     db.commit()
@@ -96,7 +96,7 @@ def rollback_while_locked(store):
         took = time.monotonic() - start
         contains(line, "50 % configured, 0 % effective",
                  "a rollback of a locked store is seen by others while it waits")
-        check(took < 1.0, f"after {took * 1000:.0f} ms")
+        check(took < 2.0, f"after {took * 1000:.0f} ms")
         check(rollback.poll() is None, "it still waits for the store")
     rollback.communicate()
     equal(rollback.returncode, 0, "and is recorded as soon as the store is free")
