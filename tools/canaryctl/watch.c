@@ -19,6 +19,7 @@
 #define LOOK_MS 50
 /* On a terminal the age goes on even when nothing changes. */
 #define REDRAW_NS (WHEN_SECOND / 2)
+#define BUSY_IS_NEWS_NS WHEN_SECOND
 
 struct watch {
     struct session *session;
@@ -41,6 +42,12 @@ static const char *source_name(int source) {
 static void look(struct watch *watch) {
     watch->info = (canary_ctx_info)CANARY_CTX_INFO_INIT;
     canary_info(watch->context, &watch->info);
+    /* Whoever commits holds the lock for a moment; that is no news until it lasts. */
+    if (watch->info.last_error == CANARY_E_BUSY && watch->info.age_ns >= 0 &&
+        watch->info.age_ns < BUSY_IS_NEWS_NS) {
+        watch->info.last_error = 0;
+        watch->info.last_message[0] = '\0';
+    }
 }
 
 /* The context's numbers are what this host acts on; they win over the store's. */
