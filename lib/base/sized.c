@@ -10,7 +10,8 @@ int canary__sized_in(void *to, const void *from, size_t known, size_t minimum) {
     uint32_t size;
 
     memcpy(&size, from, sizeof size);
-    if (size < minimum || size > SIZE_LIMIT) {
+    /* No struct of any version ends inside a pointer; half of one must not be followed. */
+    if (size < minimum || size > SIZE_LIMIT || size % sizeof(void *) != 0) {
         return -1;
     }
     for (size_t i = known; i < size; i++) {

@@ -9,9 +9,11 @@
 int canary__storage_admit(const canary_storage_methods *from, canary_storage_methods *to,
                           canary_error *error) {
     memset(to, 0, sizeof *to);
-    if (from == NULL || from->size < offsetof(canary_storage_methods, token)) {
+    if (from == NULL || from->size < offsetof(canary_storage_methods, token) ||
+        from->size % sizeof(void *) != 0) {
         return canary__fail(
-            error, CANARY_E_INVALID, 0, "storage methods: size is %u, at least %zu is needed",
+            error, CANARY_E_INVALID, 0,
+            "storage methods: size is %u, at least %zu and whole members are needed",
             from == NULL ? 0u : from->size, offsetof(canary_storage_methods, token));
     }
     if (from->version == 0) {
