@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Changes against expectations: conflicts, dry runs, rollbacks that nothing stops, emergencies. */
+/* Changes against expectations: who wins, who loses and what he is told, and dry runs. */
 #include "support.h"
-
-#include <sqlite3.h>
 
 #define ROLLOUT "changes"
 
@@ -274,195 +272,6 @@ static void dry_runs_refuse_too(void **state) {
           canary_set_percentage(unit->store, ROLLOUT, 1, NULL, &dry, NULL, &error));
 }
 
-/* -- rollbacks -- */
-
-static void rollback_at_zero_is_harmless(void **state) {
-    struct unit *unit = *state;
-    canary_change change = { .size = sizeof change };
-    canary_change_options wrong = unit_by("carol");
-
-    unit_create(unit, ROLLOUT);
-    wrong.expected_revision = 99;
-    wrong.expected_stage = 3;
-    for (int i = 0; i < 3; i++) {
-        OK(canary_rollback(unit->store, ROLLOUT, 0, &wrong, &change, &error));
-        assert_string_equal(change.action, "rollback");
-        assert_int_equal(change.from_percentage_bp, 0);
-        assert_int_equal(change.to_percentage_bp, 0);
-    }
-    assert_int_equal(unit_read(unit, ROLLOUT).revision, 4);
-    OK(canary_set_stage(unit->store, ROLLOUT, 0, &wrong, &change, &error));
-    OK(canary_verify(unit->store, NULL, NULL, NULL, &error));
-}
-
-static void rollback_never_raises(void **state) {
-    struct unit *unit = *state;
-    canary_rollout before = begin_at(unit, 2600);
-    canary_ctx *ctx = unit_open(unit, ROLLOUT);
-
-    FAILS(CANARY_E_INVALID, "cannot raise", "50.00 %",
-          canary_rollback(unit->store, ROLLOUT, 3, NULL, NULL, &error));
-    FAILS(CANARY_E_INVALID, "26.00 %", ROLLOUT,
-          canary_rollback(unit->store, ROLLOUT, 4, NULL, NULL, &error));
-    FAILS(CANARY_E_INVALID, "stage 5", "0 to 4",
-          canary_rollback(unit->store, ROLLOUT, 5, NULL, NULL, &error));
-    FAILS(CANARY_E_INVALID, "stage -1", "0 to 31",
-          canary_rollback(unit->store, ROLLOUT, -1, NULL, NULL, &error));
-    FAILS(CANARY_E_INVALID, "stage 32", "0 to 31",
-          canary_rollback(unit->store, ROLLOUT, 32, NULL, NULL, &error));
-    unchanged(unit, &before);
-    /* The refused ones left no cap behind. */
-    OK(canary_refresh(unit->store, &error));
-    assert_int_equal(unit_info(ctx).effective_bp, 2600);
-    assert_int_equal(unit_info(ctx).doubt, 0);
-    assert_int_equal(canary_should_use_new_bucket(ctx, 2599), 1);
-    OK(canary_advance(unit->store, ROLLOUT, NULL, NULL, &error));
-    assert_int_equal(canary_should_use_new_bucket(ctx, 4999), 1);
-    canary_close(&ctx);
-}
-
-/* Down and up again, many times: no cap of an earlier rollback lingers. */
-static void up_again_after_rollback(void **state) {
-    struct unit *unit = *state;
-    canary_ctx *ctx;
-
-    begin_at(unit, 500);
-    ctx = unit_open(unit, ROLLOUT);
-    for (int i = 0; i < 5; i++) {
-        OK(canary_set_stage(unit->store, ROLLOUT, 4, NULL, NULL, &error));
-        assert_int_equal(canary_should_use_new(ctx, "u"), 1);
-        OK(canary_rollback(unit->store, ROLLOUT, 0, NULL, NULL, &error));
-        assert_int_equal(canary_should_use_new(ctx, "u"), 0);
-        assert_int_equal(unit_info(ctx).doubt, 0);
-        assert_int_equal(unit_info(ctx).effective_bp, 0);
-        OK(canary_set_percentage(unit->store, ROLLOUT, 10000, NULL, NULL, NULL, &error));
-        assert_int_equal(canary_should_use_new(ctx, "u"), 1);
-        OK(canary_rollback(unit->store, ROLLOUT, 2, NULL, NULL, &error));
-        assert_int_equal(unit_info(ctx).effective_bp, 2500);
-        assert_int_equal(unit_read(unit, ROLLOUT).effective_bp, 2500);
-    }
-    OK(canary_verify(unit->store, NULL, NULL, NULL, &error));
-    canary_close(&ctx);
-}
-
-/* -- emergencies -- */
-
-static void emergencies(void **state) {
-    struct unit *unit = *state;
-    canary_change_options now = unit_by("on-call");
-    canary_change change = { .size = sizeof change };
-    canary_rollout before;
-    canary_ctx *ctx;
-
-    begin_at(unit, 2500);
-    ctx = unit_open(unit, ROLLOUT);
-    now.flags = CANARY_CHANGE_EMERGENCY;
-    /* Up. */
-    OK(canary_set_percentage(unit->store, ROLLOUT, 10000, "hotfix", &now, &change, &error));
-    assert_string_equal(change.action, "emergency");
-    assert_int_equal(change.from_percentage_bp, 2500);
-    assert_int_equal(change.to_percentage_bp, 10000);
-    assert_string_equal(unit_info(ctx).stage_name, "hotfix");
-    assert_int_equal(unit_info(ctx).effective_bp, 10000);
-    assert_int_equal(unit_info(ctx).doubt, 0);
-    /* Down. */
-    OK(canary_set_percentage(unit->store, ROLLOUT, 750, "brake", &now, &change, &error));
-    assert_string_equal(change.action, "emergency");
-    assert_int_equal(unit_info(ctx).effective_bp, 750);
-    assert_string_equal(unit_info(ctx).stage_name, "brake");
-    assert_int_equal(unit_info(ctx).doubt, 0);
-    /* To where it is. */
-    OK(canary_set_percentage(unit->store, ROLLOUT, 750, NULL, &now, &change, &error));
-    assert_string_equal(unit_info(ctx).stage_name, "EARLY_TESTING");
-    /* A raise still minds what is expected, and the caller hears of it. */
-    before = unit_read(unit, ROLLOUT);
-    now.expected_revision = 1;
-    FAILS(CANARY_E_CONFLICT, "expected revision 1", "by on-call",
-          canary_set_percentage(unit->store, ROLLOUT, 5000, NULL, &now, &change, &error));
-    unchanged(unit, &before);
-    assert_int_equal(unit_info(ctx).effective_bp, 750);
-    /* A lowering does not. */
-    OK(canary_set_percentage(unit->store, ROLLOUT, 0, NULL, &now, &change, &error));
-    assert_int_equal(unit_info(ctx).effective_bp, 0);
-    FAILS(CANARY_E_NOT_FOUND, "another", "",
-          canary_set_percentage(unit->store, "another", 0, NULL, &now, &change, &error));
-    FAILS(CANARY_E_NOT_FOUND, "another", "",
-          canary_set_percentage(unit->store, "another", 100, NULL, &now, &change, &error));
-    OK(canary_verify(unit->store, NULL, NULL, NULL, &error));
-    canary_close(&ctx);
-}
-
-/* -- while somebody else holds the database -- */
-
-static sqlite3 *hold(struct unit *unit) {
-    sqlite3 *db = NULL;
-
-    assert_int_equal(sqlite3_open(unit->path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-    return db;
-}
-
-static canary_store *impatient(struct unit *unit) {
-    unit->options.busy_timeout_ns = 20000000;
-    return unit_another(unit);
-}
-
-static void rollback_of_a_locked_store(void **state) {
-    struct unit *unit = *state;
-    canary_store *store = impatient(unit);
-    canary_error error = CANARY_ERROR_INIT;
-    canary_ctx *ctx = NULL;
-    sqlite3 *holder;
-
-    begin_at(unit, 5000);
-    assert_int_equal(canary_open_in(store, ROLLOUT, NULL, &ctx, NULL), CANARY_OK);
-    holder = hold(unit);
-    assert_int_equal(canary_rollback(store, ROLLOUT, 0, NULL, NULL, &error), CANARY_E_BUSY);
-    assert_int_equal(error.in_effect, 1);
-    assert_int_equal(unit_info(ctx).effective_bp, 0);
-    assert_int_equal(canary_should_use_new_bucket(ctx, 0), 0);
-    assert_int_equal(unit_info(ctx).doubt, CANARY_DOUBT_ROLLBACK);
-    assert_int_equal(sqlite3_close(holder), SQLITE_OK);
-    /* It stays in effect until it is recorded, and raises wait for that. */
-    assert_int_equal(canary_refresh(store, NULL), CANARY_OK);
-    assert_int_equal(unit_info(ctx).effective_bp, 0);
-    assert_int_equal(canary_advance(store, ROLLOUT, NULL, NULL, NULL), CANARY_E_REFUSED);
-    assert_int_equal(canary_rollback(store, ROLLOUT, 0, NULL, NULL, NULL), CANARY_OK);
-    assert_int_equal(unit_info(ctx).doubt, 0);
-    assert_int_equal(canary_advance(store, ROLLOUT, NULL, NULL, NULL), CANARY_OK);
-    assert_int_equal(unit_info(ctx).effective_bp, 500);
-    canary_close(&ctx);
-    canary_store_close(&store);
-}
-
-/* What would raise moves nobody down while it waits, nor when it gives up. */
-static void raise_of_a_locked_store(void **state) {
-    struct unit *unit = *state;
-    canary_store *store = impatient(unit);
-    canary_change_options now = unit_by("on-call");
-    canary_ctx *ctx = NULL;
-    sqlite3 *holder;
-
-    begin_at(unit, 2500);
-    OK(canary_open_in(store, ROLLOUT, NULL, &ctx, &error));
-    holder = hold(unit);
-    FAILS(CANARY_E_BUSY, unit->path, "locked", canary_advance(store, ROLLOUT, NULL, NULL, &error));
-    FAILS(CANARY_E_BUSY, unit->path, "locked",
-          canary_set_stage(store, ROLLOUT, 3, NULL, NULL, &error));
-    assert_int_equal(unit_info(ctx).effective_bp, 2500);
-    assert_int_equal(unit_info(ctx).doubt, 0);
-    now.flags = CANARY_CHANGE_EMERGENCY;
-    FAILS(CANARY_E_BUSY, unit->path, "locked",
-          canary_set_percentage(store, ROLLOUT, 10000, NULL, &now, NULL, &error));
-    assert_int_equal(unit_info(ctx).effective_bp, 2500);
-    assert_int_equal(sqlite3_close(holder), SQLITE_OK);
-    OK(canary_refresh(store, &error));
-    assert_int_equal(unit_info(ctx).effective_bp, 2500);
-    assert_int_equal(unit_read(unit, ROLLOUT).percentage_bp, 2500);
-    canary_close(&ctx);
-    canary_store_close(&store);
-}
-
 /* Every handle and context of the process follows in the moment the call returns; another handle on
  * the file follows at its refresh. */
 static void in_effect_on_return(void **state) {
@@ -492,12 +301,9 @@ static void in_effect_on_return(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        UNIT_BOTH(conflicts_tell_what_happened),      cmocka_unit_test(met_expectations_pass),
-        cmocka_unit_test(nothing_stops_these),        UNIT_SQLITE_ONLY(one_of_two_wins),
-        UNIT_BOTH(dry_runs_change_nothing),           UNIT_BOTH(dry_runs_refuse_too),
-        UNIT_BOTH(rollback_at_zero_is_harmless),      UNIT_BOTH(rollback_never_raises),
-        UNIT_BOTH(up_again_after_rollback),           UNIT_BOTH(emergencies),
-        UNIT_SQLITE_ONLY(rollback_of_a_locked_store), UNIT_SQLITE_ONLY(raise_of_a_locked_store),
+        UNIT_BOTH(conflicts_tell_what_happened), cmocka_unit_test(met_expectations_pass),
+        cmocka_unit_test(nothing_stops_these),   UNIT_SQLITE_ONLY(one_of_two_wins),
+        UNIT_BOTH(dry_runs_change_nothing),      UNIT_BOTH(dry_runs_refuse_too),
         UNIT_SQLITE_ONLY(in_effect_on_return),
     };
 
