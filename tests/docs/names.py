@@ -20,7 +20,7 @@ def words(text):
 def main():
     top = pathlib.Path(sys.argv[1]).resolve()
     headers = "".join(header.read_text() for header in (top / "include/canary").glob("*.h"))
-    inside = "".join(file.read_text() for room in ("lib", "scripts", "tests", "tools", ".ci")
+    inside = "".join(file.read_text(errors="replace") for room in ("lib", "scripts", "tests", "tools", ".ci")
                      for file in (top / room).rglob("*")
                      if file.is_file() and file.suffix in ("", ".c", ".h", ".build"))
     known = words(headers)
