@@ -4,6 +4,19 @@
 #include <stddef.h>
 #include <time.h>
 
+/* Where the kernel cannot wait: short sleeps, so that a stop is noticed soon. */
+static int doze(const uint32_t *stop, int64_t timeout_ns) {
+    enum { SLICE_NS = 10000000 };
+
+    while (timeout_ns > 0 && __atomic_load_n(stop, __ATOMIC_ACQUIRE) == 0) {
+        struct timespec slice = { 0, timeout_ns < SLICE_NS ? (long)timeout_ns : SLICE_NS };
+
+        nanosleep(&slice, NULL);
+        timeout_ns -= slice.tv_nsec;
+    }
+    return CANARY__FUTEX_TIMEOUT;
+}
+
 #ifdef __linux__
 
 #include <errno.h>
@@ -58,6 +71,11 @@ static int wait_both(const uint32_t *shared, uint32_t expected, const uint32_t *
 }
 #endif
 
+/* A kernel, or a sandbox, without the call answers at once: waiting must not become spinning. */
+static int lacking(long answer) {
+    return answer < 0 && (errno == ENOSYS || errno == EPERM);
+}
+
 int canary__futex_wait(const uint32_t *shared, uint32_t expected, const uint32_t *stop,
                        int64_t timeout_ns) {
     struct timespec timeout = span(timeout_ns);
@@ -66,7 +84,7 @@ int canary__futex_wait(const uint32_t *shared, uint32_t expected, const uint32_t
     if (shared == NULL) {
         long woken = futex(stop, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 0, &timeout);
 
-        return outcome(woken, errno);
+        return lacking(woken) ? doze(stop, timeout_ns) : outcome(woken, errno);
     }
     if (wait_both(shared, expected, stop, timeout_ns, &answer)) {
         return answer;
@@ -77,7 +95,7 @@ int canary__futex_wait(const uint32_t *shared, uint32_t expected, const uint32_t
     {
         long woken = futex(shared, FUTEX_WAIT, expected, &timeout);
 
-        return outcome(woken, errno);
+        return lacking(woken) ? doze(stop, timeout_ns) : outcome(woken, errno);
     }
 }
 
@@ -103,21 +121,13 @@ int canary__futex_works(void) {
     return futex(&word, FUTEX_WAKE, 1, NULL) == 0;
 }
 
-#else /* no futex: short sleeps, so that a stop is noticed soon */
+#else
 
 int canary__futex_wait(const uint32_t *shared, uint32_t expected, const uint32_t *stop,
                        int64_t timeout_ns) {
-    enum { SLICE_NS = 10000000 };
-
     (void)shared;
     (void)expected;
-    while (timeout_ns > 0 && __atomic_load_n(stop, __ATOMIC_ACQUIRE) == 0) {
-        struct timespec slice = { 0, timeout_ns < SLICE_NS ? (long)timeout_ns : SLICE_NS };
-
-        nanosleep(&slice, NULL);
-        timeout_ns -= slice.tv_nsec;
-    }
-    return CANARY__FUTEX_TIMEOUT;
+    return doze(stop, timeout_ns);
 }
 
 void canary__futex_wake_shared(const uint32_t *shared) {
