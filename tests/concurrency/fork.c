@@ -482,6 +482,7 @@ int main(int argc, char **argv) {
     if (UNDER_TSAN) {
         skip("ThreadSanitizer allows no threads in children of threaded processes");
     }
+    alarm(150); /* a child that failed leaves its parent waiting for word from it */
     path = path_in("db");
     user_in("", 0, 1000, 1, low, sizeof low);
     user_in("", 9000, 10000, 2, high, sizeof high);
