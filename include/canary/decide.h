@@ -46,9 +46,9 @@ typedef struct canary_decision {
     uint32_t bucket;        /* 0 to 9999, or CANARY_BUCKET_NONE when the user id was invalid */
     uint32_t percentage_bp; /* what the store says, basis points */
     uint32_t effective_bp; /* what is acted on: 0 while killed, lower while something is in doubt */
-    int32_t stage;         /* rung of the ladder; -1 when nothing was ever loaded */
-    uint64_t revision;     /* of the rollout's state; 0 when nothing was ever loaded */
-    int64_t age_ns;        /* since the state was last confirmed with the store; -1 never */
+    int32_t stage;         /* rung of the ladder; -1 when nothing was loaded, or INVALID */
+    uint64_t revision;     /* of the rollout's state; 0 when nothing was loaded, or INVALID */
+    int64_t age_ns;        /* since the store last confirmed the state; -1 never, or INVALID */
 } canary_decision;
 
 /* clang-format off */
