@@ -1,45 +1,42 @@
 /* SPDX-License-Identifier: MIT */
-/* What the fuzz targets share. A target defines LLVMFuzzerTestOneInput(); a claim that does not hold
- * ends the program, which libFuzzer and the replay take for a find. */
+/* What the fuzz targets share: taking an input apart, a place for files, and what must hold. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include <canary/canary.h>
+
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
+/* A target: called with one input after the other, in one process. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define FUZZ_CLAIM(condition)                                                                      \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
-
-/* Bytes taken off the front of an input; zeros once it is used up. */
-struct fuzz_stream {
-    const uint8_t *bytes;
-    size_t left;
+/* What is left of an input. At its end everything taken is zero. */
+struct fuzz_input {
+    const uint8_t *data;
+    size_t size;
 };
 
-static inline uint8_t fuzz_byte(struct fuzz_stream *stream) {
-    if (stream->left == 0) {
-        return 0;
-    }
-    stream->left--;
-    return *stream->bytes++;
-}
+uint8_t fuzz_byte(struct fuzz_input *input);
+uint64_t fuzz_number(struct fuzz_input *input, int bytes);
+/* Up to `most` bytes; `*taken` tells how many. */
+const uint8_t *fuzz_bytes(struct fuzz_input *input, size_t most, size_t *taken);
 
-static inline uint64_t fuzz_word(struct fuzz_stream *stream) {
-    uint64_t word = 0;
+/* Ends the process, which is how a target tells that it found something. */
+void fuzz_require(int holds, const char *what);
 
-    for (int i = 0; i < 8; i++) {
-        word = word << 8 | fuzz_byte(stream);
-    }
-    return word;
-}
+/* A path in a directory of this process, which is removed at its end. */
+const char *fuzz_path(const char *name);
+void fuzz_write_file(const char *path, const void *bytes, size_t size);
+
+/* The users that are asked about; every bucket is as likely as any other. */
+#define FUZZ_USERS 64
+void fuzz_cohorts(canary_ctx *ctx, uint8_t cohorts[FUZZ_USERS]);
+
+/* Whatever was read, the answers of one context agree with each other. */
+void fuzz_require_consistent(canary_ctx *ctx);
+
+/* Nobody gets the new path who did not before. */
+void fuzz_require_not_raised(canary_ctx *ctx, const uint8_t before[FUZZ_USERS]);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as the bell of a store: they are read, they lower or leave exposure, they can be
  * repaired. The first byte cuts the input in two bells, rung one after the other. */
-#include "fuzz.h"
+#include "claim.h"
 
 #include <fcntl.h>
 #include <string.h>

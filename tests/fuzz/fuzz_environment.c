@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* CANARY_KILL against the rule: "all", or a list of names between commas and white space. The first
  * byte says how long a name comes first; the rest is the variable. */
-#include "fuzz.h"
+#include "claim.h"
 
 #include <string.h>
 

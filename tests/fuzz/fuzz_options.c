@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Structs of any size and content: admitted or refused, never half. Pointers are the fuzzer's only as
  * far as they may be: NULL, or a text. */
-#include "fuzz.h"
+#include "claim.h"
 
 #include <string.h>
 

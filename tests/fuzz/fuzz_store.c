@@ -2,7 +2,7 @@
 /* A store that answers what it likes: rows of any types, sizes and numbers, or its real rows with
  * some values changed. The library survives it; and who followed the store while it was honest is
  * raised by nothing it says later. */
-#include "fuzz.h"
+#include "claim.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names and UTF-8, held against a decoder written another way. */
-#include "fuzz.h"
+#include "claim.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stands in for libFuzzer where there is none: runs the files named, each as it is and in a number
  * of variations that are the same every time. */
-#include "fuzz.h"
+#include "claim.h"
 
 #include <string.h>
 
