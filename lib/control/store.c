@@ -146,6 +146,7 @@ static int store_begin(const canary_options *options, canary_store *const *out,
     canary_options admitted;
     int code = canary__options_admit(options, &admitted, error);
 
+    *store = NULL;
     if (code != CANARY_OK) {
         return code;
     }
@@ -159,6 +160,7 @@ static int store_begin(const canary_options *options, canary_store *const *out,
     code = canary__fork_join(&(*store)->member, error);
     if (code != CANARY_OK) {
         store_free(*store);
+        *store = NULL;
     }
     return code;
 }
@@ -191,7 +193,7 @@ int canary_store_open(const char *path, const canary_options *options, canary_st
                             "opening a store: a path of 1 to 4000 bytes is needed");
     }
     code = store_begin(options, out, &store, error);
-    if (code != CANARY_OK) {
+    if (store == NULL) {
         return code;
     }
     deadline = canary__store_machine_ns() + store->busy_ns;
@@ -216,7 +218,7 @@ int canary_store_open_memory(const canary_options *options, canary_store **out,
     canary_store *store;
     int code = store_begin(options, out, &store, error);
 
-    if (code != CANARY_OK) {
+    if (store == NULL) {
         return code;
     }
     store->flags |= CANARY_OPEN_NO_WATCHER;
@@ -232,7 +234,7 @@ int canary_store_open_custom(const canary_storage_methods *methods, void *implem
     canary_store *store;
     int code = store_begin(options, out, &store, error);
 
-    if (code != CANARY_OK) {
+    if (store == NULL) {
         return code;
     }
     canary__store_lock(store);

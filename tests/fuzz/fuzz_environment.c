@@ -36,8 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (name[0] == '\0' || strpbrk(name, ", \t\n") != NULL) {
         return 0; /* no name of a rollout */
     }
-    list = strndup((const char *)data + 1 + length, size - 1 - length);
+    list = calloc(1, size - length);
     FUZZ_CLAIM(list != NULL);
+    memcpy(list, data + 1 + length, size - 1 - length);
     setenv("CANARY_KILL", list, 1);
     FUZZ_CLAIM(canary__environment_kills(name) == listed(list, name));
     unsetenv("CANARY_KILL");
