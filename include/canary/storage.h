@@ -78,15 +78,19 @@ typedef struct canary_storage_row {
 } canary_storage_row;
 
 /* Which rows to read: those whose first `key_count` key columns equal `key`; of those, with `after`
- * not NULL, only the ones whose next key column lies beyond `*after` in the reading direction. */
+ * not NULL, only the ones whose next key column lies beyond `*after` in the reading direction. With
+ * `where_value` not NULL only rows whose column number `where_column` equals it are wanted: a hint that
+ * saves reading a long trail for one row, which a store may ignore and give the others too. It does not
+ * come together with a limit. */
 typedef struct canary_storage_range {
     uint32_t size;       /* sizeof(canary_storage_range) of the library */
     uint32_t key_count;  /* 0 = all rows */
     uint32_t descending; /* 1 = from the greatest key down */
-    uint32_t reserved;
+    uint32_t where_column;
     uint64_t limit; /* at most this many; 0 = no limit */
     const canary_storage_value *key;
     const canary_storage_value *after;
+    const canary_storage_value *where_value;
 } canary_storage_range;
 
 /* Receives rows; `row` is valid during the call. Any value but 0 ends the reading, without error.

@@ -26,7 +26,7 @@ static int in_order(struct canary__suite *suite, const struct canary__suite_list
 /* The whole table has `count` rows, in order both ways. */
 static int whole(struct canary__suite *suite, struct canary__suite_handle *handle, int table,
                  size_t count) {
-    canary_storage_range down = { (uint32_t)sizeof down, 0, 1, 0, 0, NULL, NULL };
+    canary_storage_range down = { (uint32_t)sizeof down, 0, 1, 0, 0, NULL, NULL, NULL };
     struct canary__suite_list list = { 0 };
     int passed = canary__suite_begin(suite, handle, CANARY_STORAGE_READ) &&
                  canary__suite_read(suite, handle, table, NULL, &list) && in_order(suite, &list, 0);
@@ -164,7 +164,7 @@ static int all_ranges(struct canary__suite *suite, struct canary__suite_handle *
 
                 for (uint32_t keys = 0; keys <= table->key_count; keys++) {
                     canary_storage_range range = { (uint32_t)sizeof range, keys, down, 0,
-                                                   limits[limit],          key,  NULL };
+                                                   limits[limit],          key,  NULL, NULL };
 
                     CANARY__SUITE_TRY(compare_range(suite, handle, all, &range));
                     range.after = &key[keys];
@@ -184,7 +184,7 @@ int canary__suite_check_ranges(struct canary__suite *suite) {
     static const char *const ids[] = { "1", "10", "2", "x", "x%", "X" };
     struct canary__suite_handle *handle;
     canary_storage_value nobody = { CANARY_VALUE_TEXT, 0, 0, "nobody", 6 };
-    canary_storage_range range = { (uint32_t)sizeof range, 1, 0, 0, 0, &nobody, NULL };
+    canary_storage_range range = { (uint32_t)sizeof range, 1, 0, 0, 0, &nobody, NULL, NULL };
     struct canary__suite_list all = { 0 };
     int passed = 1;
 

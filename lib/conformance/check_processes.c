@@ -92,7 +92,7 @@ static canary_storage_row *flag(struct canary__suite *suite, const char *name, i
 static int read_number(struct canary__suite *suite, struct canary__suite_handle *handle,
                        const char *name, int64_t *out) {
     canary_storage_value key = { CANARY_VALUE_TEXT, 0, 0, name, strlen(name) };
-    canary_storage_range range = { (uint32_t)sizeof range, 1, 0, 0, 0, &key, NULL };
+    canary_storage_range range = { (uint32_t)sizeof range, 1, 0, 0, 0, &key, NULL, NULL };
     struct canary__suite_list list = { 0 };
     int passed = canary__suite_read(suite, handle, CANARY_TABLE_FLAGS, &range, &list);
 

@@ -141,7 +141,7 @@ int canary__suite_remove(struct canary__suite *suite, struct canary__suite_handl
 
 int canary__suite_read(struct canary__suite *suite, struct canary__suite_handle *handle, int table,
                        const canary_storage_range *range, struct canary__suite_list *list) {
-    canary_storage_range all = { (uint32_t)sizeof all, 0, 0, 0, 0, NULL, NULL };
+    canary_storage_range all = { (uint32_t)sizeof all, 0, 0, 0, 0, NULL, NULL, NULL };
     const char *name = canary_storage_table_get(table)->name;
 
     canary__suite_list_clear(list);
@@ -163,7 +163,7 @@ int canary__suite_holds(struct canary__suite *suite, struct canary__suite_handle
                         const canary_storage_row *wanted, const char *when) {
     const canary_storage_table *table = canary_storage_table_get(wanted->table);
     canary_storage_range range = {
-        (uint32_t)sizeof range, table->key_count, 0, 0, 0, wanted->values, NULL
+        (uint32_t)sizeof range, table->key_count, 0, 0, 0, wanted->values, NULL, NULL
     };
     struct canary__suite_list list = { 0 };
     int passed = canary__suite_read(suite, handle, wanted->table, &range, &list);

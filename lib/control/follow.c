@@ -102,6 +102,7 @@ static void believe_flag(struct canary__follower *f, void *transaction,
     }
     if (good) {
         f->good_flag = flag->enabled;
+        f->good_flag_row = *flag;
         f->good_flag_at = flag->updated_at;
         f->flag_off = !flag->enabled;
         return;
@@ -110,11 +111,14 @@ static void believe_flag(struct canary__follower *f, void *transaction,
     f->flag_off = !flag->present || !flag->enabled || f->good_flag != 1;
 }
 
-int canary__follow_rows(struct canary__follower *f, void *transaction, canary_error *error) {
+int canary__follow_rows(struct canary__follower *f, void *transaction, int hurried,
+                        canary_error *error) {
     const canary_storage_methods *methods = &f->store->methods;
     struct canary__rollout_row row;
     struct canary__flag_row flag;
-    int code = canary__row_read_rollout(methods, transaction, f->name, &row, error);
+    int known = hurried && f->loaded && f->doubt == 0;
+    int code = known ? canary__row_read_rollout_again(methods, transaction, &f->good, &row, error)
+                     : canary__row_read_rollout(methods, transaction, f->name, &row, error);
 
     if (code != CANARY_OK) {
         return code;
@@ -122,8 +126,10 @@ int canary__follow_rows(struct canary__follower *f, void *transaction, canary_er
     f->doubt &= CANARY_DOUBT_OVERRIDES;
     believe_rollout(f, transaction, &row);
     /* A row in doubt may name another flag; the one last known rules. */
-    code = canary__row_read_flag(methods, transaction, f->loaded ? f->good.flag : row.flag, &flag,
-                                 error);
+    code = known && f->good_flag >= 0
+               ? canary__row_read_flag_again(methods, transaction, &f->good_flag_row, &flag, error)
+               : canary__row_read_flag(methods, transaction, f->loaded ? f->good.flag : row.flag,
+                                       &flag, error);
     if (code == CANARY_OK) {
         believe_flag(f, transaction, &flag);
     } else if (f->good_flag < 0) {

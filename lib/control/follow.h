@@ -8,8 +8,10 @@
 /* Takes what the bell says about this rollout. */
 void canary__follow_bell(struct canary__follower *follower, const struct canary__bell_image *image);
 
-/* Reads the rollout and its flag and settles what is believed of them. */
-int canary__follow_rows(struct canary__follower *follower, void *transaction, canary_error *error);
+/* Reads the rollout and its flag and settles what is believed of them. In a hurry what was verified
+ * before and is the same still is not verified again. */
+int canary__follow_rows(struct canary__follower *follower, void *transaction, int hurried,
+                        canary_error *error);
 
 /* Reads the overrides when they moved, or with `always`. */
 int canary__follow_pins(struct canary__follower *follower, void *transaction, int always,

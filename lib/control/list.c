@@ -206,7 +206,7 @@ static int gather_flag(void *user_data, const canary_storage_row *stored) {
     struct canary__flag_row row;
     canary_flag flag = { .size = (uint32_t)sizeof flag };
 
-    canary__row_get_flag(stored, &row);
+    canary__row_get_flag(stored, NULL, &row);
     flag.enabled = (uint32_t)row.enabled;
     flag.doubt = row.intact ? 0 : CANARY_DOUBT_FLAG;
     flag.updated_at_ns = row.updated_at;

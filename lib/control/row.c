@@ -71,19 +71,62 @@ int canary__row_read_rollout(const canary_storage_methods *methods, void *transa
     return code;
 }
 
+int canary__row_read_rollout_again(const canary_storage_methods *methods, void *transaction,
+                                   const struct canary__rollout_row *known,
+                                   struct canary__rollout_row *row, canary_error *error) {
+    canary_storage_value key = canary__value_text(known->name);
+    canary_storage_range range = range_of(&key);
+    char expected[CANARY__DIGEST_TEXT];
+    int code;
+
+    memset(row, 0, sizeof *row);
+    code = methods->read(transaction, CANARY_TABLE_ROLLOUTS, &range, take_rollout, row, error);
+    if (code == CANARY_OK && row->intact) {
+        row->stage_count = known->stage_count;
+        memcpy(row->stages, known->stages, sizeof row->stages);
+        canary__row_rollout_checksum(row, expected);
+        if (strcmp(expected, row->checksum) == 0) {
+            return CANARY_OK;
+        }
+    }
+    return code != CANARY_OK
+               ? code
+               : canary__row_read_rollout(methods, transaction, known->name, row, error);
+}
+
+struct flag_reading {
+    const struct canary__flag_row *known;
+    struct canary__flag_row *row;
+};
+
 static int take_flag(void *user_data, const canary_storage_row *row) {
-    canary__row_get_flag(row, user_data);
+    struct flag_reading *reading = user_data;
+
+    canary__row_get_flag(row, reading->known, reading->row);
     return 1;
+}
+
+static int read_flag(const canary_storage_methods *methods, void *transaction, const char *name,
+                     const struct canary__flag_row *known, struct canary__flag_row *row,
+                     canary_error *error) {
+    canary_storage_value key = canary__value_text(name);
+    canary_storage_range range = range_of(&key);
+    struct flag_reading reading = { known, row };
+
+    memset(row, 0, sizeof *row);
+    canary__text_copy(row->name, sizeof row->name, name);
+    return methods->read(transaction, CANARY_TABLE_FLAGS, &range, take_flag, &reading, error);
+}
+
+int canary__row_read_flag_again(const canary_storage_methods *methods, void *transaction,
+                                const struct canary__flag_row *known, struct canary__flag_row *row,
+                                canary_error *error) {
+    return read_flag(methods, transaction, known->name, known, row, error);
 }
 
 int canary__row_read_flag(const canary_storage_methods *methods, void *transaction,
                           const char *name, struct canary__flag_row *row, canary_error *error) {
-    canary_storage_value key = canary__value_text(name);
-    canary_storage_range range = range_of(&key);
-
-    memset(row, 0, sizeof *row);
-    canary__text_copy(row->name, sizeof row->name, name);
-    return methods->read(transaction, CANARY_TABLE_FLAGS, &range, take_flag, row, error);
+    return read_flag(methods, transaction, name, NULL, row, error);
 }
 
 static int take_change(void *user_data, const canary_storage_row *row) {
@@ -100,6 +143,29 @@ int canary__row_read_change(const canary_storage_methods *methods, void *transac
     range.limit = 1;
     memset(row, 0, sizeof *row);
     return methods->read(transaction, CANARY_TABLE_CHANGES, &range, take_change, row, error);
+}
+
+static int take_link(void *user_data, const canary_storage_row *row) {
+    struct canary__row_cursor number = { row, 0, 0 };
+    struct canary__row_cursor time = { row, 10, 0 };
+    struct canary__row_cursor hashes = { row, 14, 0 };
+    struct canary__link *link = user_data;
+
+    link->id = (uint64_t)canary__row_take_integer(&number, 0, INT64_MAX);
+    link->at_ns = canary__row_take_integer(&time, INT64_MIN, INT64_MAX);
+    canary__row_take_text(&hashes, link->previous_hash, sizeof link->previous_hash);
+    canary__row_take_text(&hashes, link->hash, sizeof link->hash);
+    return 1;
+}
+
+int canary__row_read_link(const canary_storage_methods *methods, void *transaction,
+                          struct canary__link *link, canary_error *error) {
+    canary_storage_range range = range_of(NULL);
+
+    range.descending = 1;
+    range.limit = 1;
+    memset(link, 0, sizeof *link);
+    return methods->read(transaction, CANARY_TABLE_CHANGES, &range, take_link, link, error);
 }
 
 struct last_search {
@@ -131,9 +197,12 @@ static int take_last(void *user_data, const canary_storage_row *row) {
 
 static int find_last(const canary_storage_methods *methods, void *transaction,
                      struct last_search *search, canary_error *error) {
+    canary_storage_value name = canary__value_text(search->name);
     canary_storage_range range = range_of(NULL);
 
     range.descending = 1;
+    range.where_column = search->column;
+    range.where_value = &name;
     memset(search->row, 0, sizeof *search->row);
     return methods->read(transaction, CANARY_TABLE_CHANGES, &range, take_last, search, error);
 }

@@ -78,6 +78,25 @@ int canary__row_read_flag(const canary_storage_methods *methods, void *transacti
 /* The error for a rollout that is not there. */
 int canary__row_not_found(const char *name, canary_error *error);
 
+/* The same for who has read both before and is in a hurry. The ladder never changes, so the one of
+ * `known` is tried first: if the checksum holds with it, the stages need not be read. */
+int canary__row_read_rollout_again(const canary_storage_methods *methods, void *transaction,
+                                   const struct canary__rollout_row *known,
+                                   struct canary__rollout_row *row, canary_error *error);
+int canary__row_read_flag_again(const canary_storage_methods *methods, void *transaction,
+                                const struct canary__flag_row *known, struct canary__flag_row *row,
+                                canary_error *error);
+
+/* How the newest change of the store hangs on the one before; its content is not looked at. */
+struct canary__link {
+    uint64_t id; /* 0: there is none */
+    int64_t at_ns;
+    char previous_hash[CANARY__DIGEST_TEXT];
+    char hash[CANARY__DIGEST_TEXT];
+};
+int canary__row_read_link(const canary_storage_methods *methods, void *transaction,
+                          struct canary__link *link, canary_error *error);
+
 /* The newest change of the store, or with `id` not 0 that one. `row->public.id` is 0 when there is
  * none. */
 int canary__row_read_change(const canary_storage_methods *methods, void *transaction, uint64_t id,
@@ -94,7 +113,9 @@ int canary__row_read_last_flag(const canary_storage_methods *methods, void *tran
 
 /* From a sink's row. */
 void canary__row_get_rollout(const canary_storage_row *from, struct canary__rollout_row *row);
-void canary__row_get_flag(const canary_storage_row *from, struct canary__flag_row *row);
+/* `known` may be NULL: a row equal to one that was intact is not hashed again. */
+void canary__row_get_flag(const canary_storage_row *from, const struct canary__flag_row *known,
+                          struct canary__flag_row *row);
 void canary__row_get_change(const canary_storage_row *from, struct canary__change_row *row);
 
 /* Writing; checksums and hashes are computed here. Stages are written with `with_stages`. A

@@ -36,6 +36,7 @@ struct canary__follower {
     /* The last state that was beyond doubt. */
     int loaded;
     struct canary__rollout_row good;
+    struct canary__flag_row good_flag_row;
     int good_flag; /* 1 on, 0 off, -1 never seen beyond doubt */
     int64_t good_flag_at;
 

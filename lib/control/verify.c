@@ -207,7 +207,7 @@ static int check_flag(void *user_data, const canary_storage_row *stored) {
     struct last *last;
     char next[240];
 
-    canary__row_get_flag(stored, &flag);
+    canary__row_get_flag(stored, NULL, &flag);
     v->report.flags++;
     last = last_of(v, flag.name, 1);
     if (last != NULL) {

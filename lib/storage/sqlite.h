@@ -25,6 +25,7 @@
 
 enum {
     CANARY__SQLITE_KEYS = 2,     /* most key columns that a table has */
+    CANARY__SQLITE_WHERE = 2,    /* columns of the trail that have an index */
     CANARY__SQLITE_COLUMNS = 64, /* more than any table has */
     CANARY__SQLITE_HEADER = 100, /* bytes of a database file's header */
 };
@@ -55,6 +56,7 @@ struct canary__sqlite_conn {
     sqlite3_stmt *commit;
     sqlite3_stmt *touch; /* takes the shared lock and answers the schema cookie */
     sqlite3_stmt *read[CANARY_TABLE_COUNT][CANARY__SQLITE_KEYS + 1][2][2]; /* keys, after, desc. */
+    sqlite3_stmt *where[CANARY__SQLITE_WHERE]; /* changes of one rollout, of one flag */
     sqlite3_stmt *write[CANARY_TABLE_COUNT];
     sqlite3_stmt *remove[CANARY_TABLE_COUNT];
 };

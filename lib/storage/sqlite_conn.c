@@ -260,6 +260,9 @@ void canary__sqlite_disconnect(const struct canary__sqlite *store,
         sqlite3_finalize(conn->write[table]);
         sqlite3_finalize(conn->remove[table]);
     }
+    for (int i = 0; i < CANARY__SQLITE_WHERE; i++) {
+        sqlite3_finalize(conn->where[i]);
+    }
     sqlite3_close(conn->db);
     canary__free(store->hooks, conn, sizeof *conn);
 }

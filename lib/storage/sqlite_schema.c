@@ -79,6 +79,10 @@ static const struct object version_1[] = {
       "  previous_hash TEXT NOT NULL DEFAULT '',\n"
       "  hash TEXT NOT NULL DEFAULT ''\n"
       ") STRICT" },
+    /* For the last change of one rollout, or of one flag, in a trail of any length. */
+    { "index", "changes_by_rollout", "changes",
+      "CREATE INDEX changes_by_rollout ON changes (rollout)" },
+    { "index", "changes_by_flag", "changes", "CREATE INDEX changes_by_flag ON changes (flag)" },
     { "trigger", "changes_no_update", "changes",
       "CREATE TRIGGER changes_no_update BEFORE UPDATE ON changes\n"
       "BEGIN SELECT RAISE(ABORT, 'changes is append-only'); END" },

@@ -100,8 +100,24 @@ static void put_back(sqlite3_stmt *statement) {
 
 /* -- read -- */
 
+/* Columns of the trail with an index, and the only filter that is followed: on all of it, backwards. */
+static const uint32_t indexed[CANARY__SQLITE_WHERE] = { 1, 8 }; /* rollout, flag */
+
+/* The place where the statement of a filtered reading is kept; NULL when the filter is ignored. */
+static sqlite3_stmt **filtered(struct canary__sqlite_conn *conn, const canary_storage_table *table,
+                               const canary_storage_range *range) {
+    for (int i = 0; i < CANARY__SQLITE_WHERE; i++) {
+        if (range->where_value != NULL && table->table == CANARY_TABLE_CHANGES &&
+            range->where_column == indexed[i] && range->key_count == 0 && range->after == NULL &&
+            range->descending && range->where_value->type == CANARY_VALUE_TEXT) {
+            return &conn->where[i];
+        }
+    }
+    return NULL;
+}
+
 static void read_sql(const canary_storage_table *table, const canary_storage_range *range,
-                     struct text *text) {
+                     int filter, struct text *text) {
     const char *direction = range->descending ? " DESC" : "";
 
     add(text, "SELECT ");
@@ -114,13 +130,16 @@ static void read_sql(const canary_storage_table *table, const canary_storage_ran
         add(text, "%s%s %s ?", range->key_count == 0 ? " WHERE " : " AND ",
             table->columns[range->key_count], range->descending ? "<" : ">");
     }
+    if (filter) {
+        add(text, " WHERE %s = ?", table->columns[range->where_column]);
+    }
     for (uint32_t i = 0; i < table->key_count; i++) {
         add(text, "%s%s%s", i == 0 ? " ORDER BY " : ", ", table->columns[i], direction);
     }
     add(text, " LIMIT ?");
 }
 
-static int bind_range(sqlite3_stmt *statement, const canary_storage_range *range) {
+static int bind_range(sqlite3_stmt *statement, const canary_storage_range *range, int filter) {
     int index = 1;
     int rc = SQLITE_OK;
 
@@ -129,6 +148,9 @@ static int bind_range(sqlite3_stmt *statement, const canary_storage_range *range
     }
     if (rc == SQLITE_OK && range->after != NULL) {
         rc = bind(statement, index++, range->after);
+    }
+    if (rc == SQLITE_OK && filter) {
+        rc = bind(statement, index++, range->where_value);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_int64(
@@ -197,6 +219,7 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
     const canary_storage_table *table;
     sqlite3_stmt **kept;
     sqlite3_stmt *statement;
+    int filter;
     int rc = usable(tx, number, &table, error);
 
     if (rc == CANARY_OK) {
@@ -205,8 +228,13 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
     if (rc != CANARY_OK) {
         return rc;
     }
-    kept =
-        &tx->conn->read[number - 1][range->key_count][range->after != NULL][range->descending != 0];
+    kept = filtered(tx->conn, table, range);
+    filter = kept != NULL;
+    if (!filter) {
+        kept =
+            &tx->conn
+                 ->read[number - 1][range->key_count][range->after != NULL][range->descending != 0];
+    }
     /* Taken out while it runs, so a sink may read as well. */
     statement = *kept;
     *kept = NULL;
@@ -214,11 +242,11 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
     if (statement == NULL) {
         struct text text = { { 0 }, 0 };
 
-        read_sql(table, range, &text);
+        read_sql(table, range, filter, &text);
         rc = canary__sqlite_prepare(tx->conn, text.data, &statement);
     }
     if (rc == SQLITE_OK) {
-        rc = bind_range(statement, range);
+        rc = bind_range(statement, range, filter);
     }
     if (rc == SQLITE_OK) {
         rc = give_rows(tx->conn, statement, table, sink, user_data);

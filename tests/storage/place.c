@@ -151,7 +151,7 @@ static int take_number(void *user_data, const canary_storage_row *row) {
 
 int place_try_flag(struct place *place, const char *name, int64_t *at) {
     canary_storage_value key = text(name);
-    canary_storage_range range = { (uint32_t)sizeof range, 1, 0, 0, 0, &key, NULL };
+    canary_storage_range range = { (uint32_t)sizeof range, 1, 0, 0, 0, &key, NULL, NULL };
     int code = place_begin(place, CANARY_STORAGE_READ);
     canary_error first;
 

@@ -104,7 +104,7 @@ static int count_row(void *user_data, const canary_storage_row *row) {
 }
 
 static int read_all(struct place *place, int *count) {
-    canary_storage_range all = { (uint32_t)sizeof all, 0, 0, 0, 0, NULL, NULL };
+    canary_storage_range all = { (uint32_t)sizeof all, 0, 0, 0, 0, NULL, NULL, NULL };
     int code = place_begin(place, CANARY_STORAGE_READ);
     canary_error first;
 

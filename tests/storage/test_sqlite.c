@@ -176,7 +176,7 @@ static void plans(void **state) {
                                         { table->types[1], 0, 1, "a", 1 } };
 
         for (uint32_t i = 0; i < 4 * (table->key_count + 1); i++) {
-            canary_storage_range range = { (uint32_t)sizeof range, i / 4, i % 2, 0, 5, key, NULL };
+            canary_storage_range range = { (uint32_t)sizeof range, i / 4, i % 2, 0, 5, key, NULL, NULL };
 
             range.after = i % 4 >= 2 ? &key[i / 4] : NULL;
             if (range.after != NULL && range.key_count == table->key_count) {
@@ -274,7 +274,7 @@ static int count_row(void *user_data, const canary_storage_row *row) {
 
 static void many(struct place *place, const char *name) {
     enum { MANY = 100000, LOOKS = 2000 };
-    canary_storage_range all = { (uint32_t)sizeof all, 0, 0, 0, 0, NULL, NULL };
+    canary_storage_range all = { (uint32_t)sizeof all, 0, 0, 0, 0, NULL, NULL, NULL };
     double start = milliseconds();
     double written;
     double read;
