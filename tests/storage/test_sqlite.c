@@ -176,7 +176,9 @@ static void plans(void **state) {
                                         { table->types[1], 0, 1, "a", 1 } };
 
         for (uint32_t i = 0; i < 4 * (table->key_count + 1); i++) {
-            canary_storage_range range = { (uint32_t)sizeof range, i / 4, i % 2, 0, 5, key, NULL, NULL };
+            canary_storage_range range = {
+                (uint32_t)sizeof range, i / 4, i % 2, 0, 5, key, NULL, NULL
+            };
 
             range.after = i % 4 >= 2 ? &key[i / 4] : NULL;
             if (range.after != NULL && range.key_count == table->key_count) {
