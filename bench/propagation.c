@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* How long a change takes to reach the decisions of other processes on this host.
  *
- * Clock stops, in each following process, the moment its watcher has published: at the next call
- * the watcher makes into the store (begin after the bell was read, end after the rows were), a
- * wrapper around the SQLite store asks for the decision and takes CLOCK_MONOTONIC when it flipped.
- * Decisions made by any thread of that process flip at the same instant.
+ * Clock stops, in each following process, the moment its watcher has published: the library logs
+ * that, and the log hook asks for the decision and takes CLOCK_MONOTONIC when it flipped. Decisions
+ * made by any thread of that process flip at the same instant.
  *
  * Clock starts where the line says: for commands when the writer's store has committed and let go of
  * its connection, before the bell is rung; for rollbacks, which ring before they commit, when canary_rollback() was called; for
@@ -93,10 +92,16 @@ static void observe(void) {
     }
 }
 
+static void on_log(void *user_data, int level, const char *message) {
+    (void)user_data;
+    (void)level;
+    (void)message;
+    observe();
+}
+
 static int begin(void *store, int mode, void **transaction, canary_error *error) {
     int code;
 
-    observe();
     code = sqlite.begin(store, mode, transaction, error);
     if (code == CANARY_OK && mode == CANARY_STORAGE_WRITE) {
         write_transaction = *transaction;
@@ -108,7 +113,6 @@ static int end(void *transaction, int commit, canary_error *error) {
     int write = transaction == write_transaction;
     int code;
 
-    observe();
     code = sqlite.end(transaction, commit, error);
     if (write && commit && code == CANARY_OK) {
         committed_ns = now_ns();
@@ -125,6 +129,8 @@ static canary_store *open_store(uint32_t flags, int64_t busy_ns) {
 
     options.flags = flags;
     options.busy_timeout_ns = busy_ns;
+    options.log = on_log;
+    options.log_level = CANARY_LOG_INFO;
     canary__hooks_init(&hooks, &options);
     must(canary__sqlite_open(path, flags, &hooks, &sqlite, &implementation, &error), &error,
          "open");

@@ -184,4 +184,8 @@ void canary__follow_publish(struct canary__follower *f, int source) {
     f->shown = state;
     f->source = source;
     f->publications++;
+    canary__log(&f->store->hooks, CANARY_LOG_INFO,
+                "canary: \"%s\" is at %u.%02u %% in effect%s, revision %llu", f->name,
+                state.effective_bp / 100, state.effective_bp % 100, state.killed ? ", killed" : "",
+                (unsigned long long)state.revision);
 }
