@@ -8,7 +8,8 @@
 #include "control/trail.h"
 
 /* A pending rollback caps until one is recorded. A recorded one caps who has not read it yet. When
- * the entry is gone (another file, a lost page) the cap stays until the store has moved on. */
+ * the entry is gone (another file, a lost page) the cap stays until the store holds a change that was
+ * made after the cap was heard of: a higher revision alone may be of one made before the rollback. */
 void canary__follow_bell(struct canary__follower *f, const struct canary__bell_image *image) {
     const struct canary__bell_entry *entry;
     uint64_t revision = f->loaded ? f->good.revision : 0;
@@ -22,10 +23,14 @@ void canary__follow_bell(struct canary__follower *f, const struct canary__bell_i
         return;
     }
     if (entry != NULL) {
+        if (!f->capped) {
+            f->cap_at = canary__now(&f->store->hooks, CANARY_CLOCK_REALTIME);
+        }
         f->capped = entry->state == CANARY__BELL_PENDING || revision < entry->revision;
         f->cap_bp = entry->cap_bp;
         f->cap_revision = revision;
-    } else if (f->capped && !f->bell_damaged && revision > f->cap_revision) {
+    } else if (f->capped && !f->bell_damaged && revision > f->cap_revision &&
+               f->good.updated_at >= f->cap_at) {
         f->capped = 0;
     }
 }

@@ -60,6 +60,9 @@ static void cap_here(canary_store *store, struct canary__lowering *lowering) {
             if (!f->capped || lowering->cap_bp < f->cap_bp) {
                 f->cap_bp = lowering->cap_bp;
             }
+            if (!f->capped) {
+                f->cap_at = canary__now(&store->hooks, CANARY_CLOCK_REALTIME);
+            }
             f->capped = 1;
             f->cap_local = f->cap_local || !lowering->rung;
             f->cap_revision = f->loaded ? f->good.revision : 0;
@@ -83,6 +86,20 @@ static void free_here(canary_store *store, struct canary__lowering *lowering) {
     }
     canary__store_unlock(store);
     lowering->local = 0;
+}
+
+/* Recorded: what this process held itself down to, perhaps lower than the rung, is over. */
+static void settled_here(canary_store *store, const struct canary__lowering *lowering) {
+    canary__store_lock(store);
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        if (strcmp(f->name, lowering->rollout) == 0) {
+            f->capped = 0;
+            f->cap_local = 0;
+            canary__follow_bell(f, &store->image);
+            canary__follow_publish(f, CANARY_SOURCE_CHANGE);
+        }
+    }
+    canary__store_unlock(store);
 }
 
 static void lower_now(canary_store *store, struct canary__lowering *lowering) {
@@ -252,6 +269,9 @@ int canary__lower(struct canary__edit *edit, struct canary__lowering *lowering,
     }
     edit->error = error; /* `own` ends here, the edit may go on */
     if (code == CANARY_OK) {
+        if (!dry) {
+            settled_here(edit->store, lowering);
+        }
         return code;
     }
     if (!dry && (code == CANARY_E_NOT_FOUND || code == CANARY_E_INVALID)) {

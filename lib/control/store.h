@@ -57,7 +57,8 @@ struct canary__follower {
     int capped;
     uint32_t cap_bp;
     uint64_t cap_revision;
-    int cap_local; /* the bell could not be told of it */
+    int64_t cap_at; /* real time, when it was heard of */
+    int cap_local;  /* the bell could not be told of it */
     struct {
         int capped;
         int local;
