@@ -202,7 +202,7 @@ int canary__store_refresh(canary_store *store, int source, int force, canary_err
     }
     if (lowered) {
         /* Every process of the host was woken by this ring. All of them are to hear of it before the
-         * first begins the ten times longer look at the store. */
+         * first begins the much longer look at the store. */
         sched_yield();
     }
     code = store->methods.begin(store->implementation, CANARY_STORAGE_READ, &transaction, &own);

@@ -244,12 +244,6 @@ int canary_store_open_custom(const canary_storage_methods *methods, void *implem
     return store_finish(store, code, out);
 }
 
-void canary__store_hold(canary_store *store) {
-    canary__store_lock(store);
-    store->references++;
-    canary__store_unlock(store);
-}
-
 void canary__store_release(canary_store *store) {
     uint32_t left;
 

@@ -103,8 +103,7 @@ struct canary_store {
 void canary__store_lock(canary_store *store);
 void canary__store_unlock(canary_store *store);
 
-/* Takes another reference, or lets go of one; the last ends watcher and store. */
-void canary__store_hold(canary_store *store);
+/* Lets go of one reference; the last ends watcher and store. */
 void canary__store_release(canary_store *store);
 
 /* Starts the watcher unless there is one, or the store wants none. Any thread, lock not needed. */

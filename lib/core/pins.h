@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Overrides as decisions read them: a small filter that answers "not pinned" for nearly every user
- * in a few nanoseconds, and behind it a hash table of the pinned ids.
+ * from one word, and behind it a hash table of the pinned ids.
  *
  * A set is built in a block of words that is never unmapped while its context lives and may be
  * built again with another set. Readers have no registration, so one may still be looking at a
