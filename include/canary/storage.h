@@ -147,6 +147,13 @@ typedef struct canary_storage_methods {
     /* Called in the forking thread before fork(), with the store at rest: let go of everything that
      * must not be inherited (connections). The next begin() opens it again. */
     void (*before_fork)(void *store);
+    /* Gives the store's secret: 32 random bytes, kept with the data, the same for every handle of the
+     * store and for no other store, and readable by nobody who may not read the data. With it
+     * libcanary signs what a change did and puts that into the bell, where other processes act on it
+     * before they have looked into the store. In a write transaction a store may make the secret, or
+     * a new one. CANARY_E_UNSUPPORTED when there is none; no answer of it fails a change or a look.
+     * Absent: the bell only wakes, and everybody looks. */
+    int (*secret)(void *transaction, uint8_t *secret, canary_error *error);
 } canary_storage_methods;
 
 /* Makes a store of `methods`, which is copied, and `implementation`, which belongs to the store

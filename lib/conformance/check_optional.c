@@ -138,3 +138,63 @@ int canary__suite_check_wait(struct canary__suite *suite) {
     CANARY__SUITE_REQUIRE(suite, now.tv_sec - start.tv_sec < 10, "wait outlasted its timeout");
     return 1;
 }
+
+static int get_secret(struct canary__suite *suite, struct canary__suite_handle *handle, int mode,
+                      uint8_t *secret) {
+    static const uint8_t nothing[CANARY__SUITE_SECRET];
+    int code;
+
+    memset(secret, 0, CANARY__SUITE_SECRET);
+    CANARY__SUITE_TRY(canary__suite_begin(suite, handle, mode));
+    code = handle->methods.secret(handle->transaction, secret, &suite->error);
+    CANARY__SUITE_REQUIRE(suite, code == CANARY_OK, "secret returned %s: %s",
+                          canary_error_name(code), suite->error.message);
+    CANARY__SUITE_REQUIRE(suite, memcmp(secret, nothing, sizeof nothing) != 0,
+                          "the secret is all zero");
+    return canary__suite_end(suite, handle, mode == CANARY_STORAGE_WRITE);
+}
+
+static int same_secret(struct canary__suite *suite, struct canary__suite_handle *first,
+                       struct canary__suite_handle *second) {
+    uint8_t made[CANARY__SUITE_SECRET];
+    uint8_t seen[CANARY__SUITE_SECRET];
+
+    CANARY__SUITE_TRY(get_secret(suite, first, CANARY_STORAGE_WRITE, made));
+    CANARY__SUITE_TRY(put_flag(suite, first, "a", 1));
+    CANARY__SUITE_TRY(get_secret(suite, second, CANARY_STORAGE_READ, seen));
+    CANARY__SUITE_REQUIRE(suite, memcmp(made, seen, sizeof made) == 0,
+                          "the secret is another one each time");
+    CANARY__SUITE_TRY(get_secret(suite, first, CANARY_STORAGE_WRITE, seen));
+    CANARY__SUITE_REQUIRE(suite, memcmp(made, seen, sizeof made) == 0,
+                          "a write transaction changed the secret, which was there");
+    return 1;
+}
+
+int canary__suite_check_secret(struct canary__suite *suite) {
+    struct canary__suite_handle *handle;
+    uint8_t one[CANARY__SUITE_SECRET];
+    uint8_t other[CANARY__SUITE_SECRET];
+
+    CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
+    if (handle->methods.secret == NULL) {
+        return skip(suite, "secret");
+    }
+    CANARY__SUITE_TRY(same_secret(suite, handle, handle));
+    CANARY__SUITE_TRY(get_secret(suite, handle, CANARY_STORAGE_READ, one));
+    canary__suite_close(handle);
+    CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
+    CANARY__SUITE_TRY(get_secret(suite, handle, CANARY_STORAGE_WRITE, other));
+    CANARY__SUITE_REQUIRE(suite, memcmp(one, other, sizeof one) != 0,
+                          "two stores have the same secret");
+    return 1;
+}
+
+int canary__suite_check_secret_of_others(struct canary__suite *suite) {
+    struct canary__suite_handle *first;
+    struct canary__suite_handle *second;
+
+    CANARY__SUITE_TRY(canary__suite_open(suite, 1, &first));
+    CANARY__SUITE_TRY(canary__suite_open(suite, 0, &second));
+    return first->methods.secret == NULL ? skip(suite, "secret")
+                                         : same_secret(suite, first, second);
+}

@@ -12,6 +12,7 @@
 
 enum {
     CANARY__SUITE_HANDLES = 4,
+    CANARY__SUITE_SECRET = 32,  /* bytes */
     CANARY__SUITE_SKIPPED = -1, /* what a check returns that does not apply */
 };
 
@@ -141,6 +142,8 @@ int canary__suite_check_before_fork(struct canary__suite *suite);
 int canary__suite_check_doorbell(struct canary__suite *suite);
 int canary__suite_check_integrity(struct canary__suite *suite);
 int canary__suite_check_wait(struct canary__suite *suite);
+int canary__suite_check_secret(struct canary__suite *suite);
+int canary__suite_check_secret_of_others(struct canary__suite *suite);
 
 int canary__suite_check_two_writers(struct canary__suite *suite);
 int canary__suite_check_one_state(struct canary__suite *suite);

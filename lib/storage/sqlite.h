@@ -7,6 +7,7 @@
  *     sqlite_schema      what the schema must be, and migrations to it
  *     sqlite_transaction begin, end, token
  *     sqlite_statement   read, write, remove
+ *     sqlite_secret      what only readers of the store know
  *     sqlite_reserve     space kept for the next changes
  *     sqlite_check       integrity
  *     sqlite_fail        SQLite's results as CANARY_E_ codes */
@@ -59,6 +60,7 @@ struct canary__sqlite_conn {
     sqlite3_stmt *where[CANARY__SQLITE_WHERE]; /* changes of one rollout, of one flag */
     sqlite3_stmt *write[CANARY_TABLE_COUNT];
     sqlite3_stmt *remove[CANARY_TABLE_COUNT];
+    sqlite3_stmt *secret;
 };
 
 struct canary__sqlite;
@@ -146,6 +148,12 @@ int canary__sqlite_read(void *transaction, int table, const canary_storage_range
 int canary__sqlite_write(void *transaction, const canary_storage_row *row, canary_error *error);
 int canary__sqlite_remove(void *transaction, int table, const canary_storage_value *key,
                           canary_error *error);
+
+/* -- sqlite_secret -- */
+
+int canary__sqlite_secret(void *transaction, uint8_t *secret, canary_error *error);
+/* Puts a new one, inside a transaction that may write. */
+int canary__sqlite_secret_make(struct canary__sqlite_conn *conn);
 
 /* -- sqlite_reserve -- */
 

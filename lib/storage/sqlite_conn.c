@@ -263,6 +263,7 @@ void canary__sqlite_disconnect(const struct canary__sqlite *store,
     for (int i = 0; i < CANARY__SQLITE_WHERE; i++) {
         sqlite3_finalize(conn->where[i]);
     }
+    sqlite3_finalize(conn->secret);
     sqlite3_close(conn->db);
     canary__free(store->hooks, conn, sizeof *conn);
 }

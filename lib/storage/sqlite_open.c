@@ -129,6 +129,7 @@ static const canary_storage_methods sqlite_methods = {
     .doorbell = doorbell,
     .check = canary__sqlite_check,
     .before_fork = let_go,
+    .secret = canary__sqlite_secret,
 };
 
 int canary__sqlite_open(const char *path, uint32_t flags, const struct canary__hooks *hooks,

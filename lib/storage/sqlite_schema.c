@@ -79,6 +79,12 @@ static const struct object version_1[] = {
       "  previous_hash TEXT NOT NULL DEFAULT '',\n"
       "  hash TEXT NOT NULL DEFAULT ''\n"
       ") STRICT" },
+    /* One row. Who can read it can write news into the bell that others act on. */
+    { "table", "bell_secret", "bell_secret",
+      "CREATE TABLE bell_secret (\n"
+      "  id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),\n"
+      "  secret BLOB NOT NULL CHECK (length(secret) = 32)\n"
+      ") STRICT" },
     /* For the last change of one rollout, or of one flag, in a trail of any length. */
     { "index", "changes_by_rollout", "changes",
       "CREATE INDEX changes_by_rollout ON changes (rollout)" },
@@ -319,6 +325,9 @@ static int migrate_0_to_1(struct canary__sqlite_conn *conn) {
 
     for (int i = 0; i < OBJECTS && rc == SQLITE_OK; i++) {
         rc = sqlite3_exec(conn->db, version_1[i].sql, NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = canary__sqlite_secret_make(conn);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_exec(conn->db, "PRAGMA application_id=0x43414E59", NULL, NULL, NULL);

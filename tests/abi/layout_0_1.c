@@ -209,7 +209,7 @@ FIELD(canary_storage_range, limit, 16, 8);
 FIELD(canary_storage_range, key, 24, 8);
 FIELD(canary_storage_range, after, 32, 8);
 FIELD(canary_storage_range, where_value, 40, 8);
-STRUCT(canary_storage_methods, 104);
+STRUCT(canary_storage_methods, 112);
 FIELD(canary_storage_methods, size, 0, 4);
 FIELD(canary_storage_methods, version, 4, 4);
 FIELD(canary_storage_methods, name, 8, 8);
@@ -224,6 +224,7 @@ FIELD(canary_storage_methods, wait, 72, 8);
 FIELD(canary_storage_methods, doorbell, 80, 8);
 FIELD(canary_storage_methods, check, 88, 8);
 FIELD(canary_storage_methods, before_fork, 96, 8);
+FIELD(canary_storage_methods, secret, 104, 8);
 
 /* conformance.h */
 STRUCT(canary_conformance, 48);

@@ -317,6 +317,38 @@ static void many_overrides(void **state) {
     many(place, "memory");
 }
 
+static int secret_in(struct place *place, int mode, uint8_t *secret) {
+    int code;
+
+    assert_int_equal(place_begin(place, mode), CANARY_OK);
+    code = place->methods.secret(place->transaction, secret, &place->error);
+    assert_int_equal(place_end(place, mode == CANARY_STORAGE_WRITE), CANARY_OK);
+    return code;
+}
+
+/* A lost secret costs its news only: nothing else fails, and the next change makes another. */
+static void lost_secret(void **state) {
+    static const char *const ways[] = {
+        "DELETE FROM bell_secret",
+        "PRAGMA ignore_check_constraints=1; UPDATE bell_secret SET secret = x'00'",
+    };
+    struct place *place = *state;
+    uint8_t before[32];
+    uint8_t after[32];
+
+    assert_int_equal(place_open(place, CANARY_OPEN_CREATE), CANARY_OK);
+    assert_int_equal(secret_in(place, CANARY_STORAGE_READ, before), CANARY_OK);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        place_sql(place, ways[i]);
+        assert_int_equal(secret_in(place, CANARY_STORAGE_READ, after), CANARY_E_UNSUPPORTED);
+        assert_true(place_token(place) != 0);
+        assert_int_equal(secret_in(place, CANARY_STORAGE_WRITE, after), CANARY_OK);
+        assert_memory_not_equal(before, after, sizeof before);
+        assert_int_equal(secret_in(place, CANARY_STORAGE_READ, before), CANARY_OK);
+        assert_memory_equal(before, after, sizeof before);
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
@@ -328,6 +360,7 @@ int main(void) {
         TEST(removed_ids_are_gone),
         TEST(values_that_do_not_fit),
         TEST(many_overrides),
+        TEST(lost_secret),
     };
 
     umask(022);
