@@ -109,6 +109,7 @@ static void parse(const unsigned char *bytes, struct canary__bell_image *image) 
     image->damaged = memcmp(bytes + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8) != 0;
     image->pending = 0;
     memcpy(&image->ring, bytes, sizeof image->ring);
+    memcpy(image->news, bytes, sizeof image->news);
     for (unsigned i = 0; i < CANARY__BELL_ENTRIES; i++) {
         const unsigned char *place = bytes + CANARY__BELL_FIRST + i * sizeof image->entries[i];
         struct canary__bell_entry *entry = &image->entries[i];

@@ -2,9 +2,10 @@
 /* The doorbell: one page in a file beside the store through which processes of one host wake each
  * other, and hear of a rollback before it is committed.
  *
- *     0   ring word, 4 bytes: a new random value at every ring; the futex that readers wait on
- *     8   magic "CANBELL1"
- *     64  126 entries of 32 bytes, all zero when never used, else:
+ *     0    ring word, 4 bytes: a new random value at every ring; the futex that readers wait on.
+ *          It is the first field of the news (news.h), 416 bytes that may tell what a change did
+ *     416  magic "CANBELL1"
+ *     448  114 entries of 32 bytes, all zero when never used, else:
  *           key       8   first 8 bytes of SHA-256(rollout name)
  *           revision  8   see below
  *           cap       4   basis points: what exposure may at most be
@@ -25,12 +26,14 @@
 
 #include <canary/error.h>
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #define CANARY__BELL_SIZE 4096u
-#define CANARY__BELL_FIRST 64u
-#define CANARY__BELL_ENTRIES 126u
+#define CANARY__BELL_NEWS 416u
+#define CANARY__BELL_FIRST 448u
+#define CANARY__BELL_ENTRIES 114u
 
 #define CANARY__BELL_PENDING 1u
 #define CANARY__BELL_RECORDED 2u
@@ -50,6 +53,7 @@ struct canary__bell_image {
     uint32_t damaged; /* entries, or the head, that cannot be believed */
     uint32_t pending; /* entries that are pending */
     struct canary__bell_entry entries[CANARY__BELL_ENTRIES];
+    unsigned char news[CANARY__BELL_NEWS]; /* as it stands there, believed by nobody yet */
 };
 
 /* The reader's side, kept open. */
@@ -80,6 +84,22 @@ uint64_t canary__bell_key(const char *rollout);
 
 /* Wakes everybody. */
 int canary__bell_ring(const char *path, canary_error *error);
+
+/* The same in steps: whoever commits prepares before, and has one write and one wake left to do. */
+struct canary__bell_ringer {
+    int fd; /* -1: not open */
+    dev_t device;
+    ino_t inode;
+    uint32_t ring;        /* the value it will ring with */
+    const uint32_t *word; /* mapping, or NULL */
+};
+int canary__bell_ringer_open(struct canary__bell_ringer *ringer, const char *path,
+                             canary_error *error);
+/* Writes `size` bytes from the page's first on; they begin with the ringer's value. */
+int canary__bell_ringer_ring(const struct canary__bell_ringer *ringer, const char *path,
+                             const void *bytes, size_t size, canary_error *error);
+/* Answers 1 when the path led elsewhere meanwhile: nobody heard. */
+int canary__bell_ringer_close(struct canary__bell_ringer *ringer, const char *path);
 
 /* Puts the entry of a rollout; does not wake. */
 int canary__bell_put(const char *path, uint64_t key, uint64_t revision, uint32_t cap_bp,

@@ -112,43 +112,71 @@ static void lock_writers(int fd) {
     }
 }
 
-static int write_ring(int fd, const char *path, canary_error *error) {
+int canary__bell_ringer_open(struct canary__bell_ringer *ringer, const char *path,
+                             canary_error *error) {
+    struct stat status;
     uint32_t before = 0;
-    uint32_t ring;
+    void *page;
 
-    (void)!pread(fd, &before, sizeof before, 0);
+    *ringer = (struct canary__bell_ringer){ .fd = -1 };
+    ringer->fd = open_for_writing(path, error);
+    if (ringer->fd < 0) {
+        int code = ringer->fd;
+
+        ringer->fd = -1;
+        return code;
+    }
+    if (fstat(ringer->fd, &status) == 0) {
+        ringer->device = status.st_dev;
+        ringer->inode = status.st_ino;
+    }
+    (void)!pread(ringer->fd, &before, sizeof before, 0);
     /* A value that nobody waits for: counting up would let two writers who read the same value
      * write the same next one, and the second ring would be lost on a reader who saw the first. */
     do {
-        ring = randombytes_random();
-    } while (ring == before);
-    if (pwrite(fd, &ring, sizeof ring, 0) != (ssize_t)sizeof ring) {
+        ringer->ring = randombytes_random();
+    } while (ringer->ring == before);
+    page = mmap(NULL, CANARY__BELL_SIZE, PROT_READ, MAP_SHARED, ringer->fd, 0);
+    ringer->word = page == MAP_FAILED ? NULL : page;
+    return CANARY_OK;
+}
+
+int canary__bell_ringer_ring(const struct canary__bell_ringer *ringer, const char *path,
+                             const void *bytes, size_t size, canary_error *error) {
+    if (pwrite(ringer->fd, bytes, size, 0) != (ssize_t)size) {
         return fail_path(error, path, "write");
+    }
+    if (ringer->word != NULL) {
+        canary__futex_wake_shared(ringer->word);
     }
     return CANARY_OK;
 }
 
-static void wake(int fd) {
-    void *page = mmap(NULL, CANARY__BELL_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+int canary__bell_ringer_close(struct canary__bell_ringer *ringer, const char *path) {
+    struct stat status;
+    int elsewhere = 0;
 
-    if (page != MAP_FAILED) {
-        canary__futex_wake_shared(page);
-        munmap(page, CANARY__BELL_SIZE);
+    if (ringer->fd >= 0) {
+        elsewhere = stat(path, &status) != 0 || status.st_dev != ringer->device ||
+                    status.st_ino != ringer->inode;
+        close(ringer->fd);
+        ringer->fd = -1;
     }
+    if (ringer->word != NULL) {
+        munmap((void *)(uintptr_t)ringer->word, CANARY__BELL_SIZE);
+        ringer->word = NULL;
+    }
+    return elsewhere;
 }
 
 int canary__bell_ring(const char *path, canary_error *error) {
-    int fd = open_for_writing(path, error);
-    int code;
+    struct canary__bell_ringer ringer;
+    int code = canary__bell_ringer_open(&ringer, path, error);
 
-    if (fd < 0) {
-        return fd;
-    }
-    code = write_ring(fd, path, error);
     if (code == CANARY_OK) {
-        wake(fd);
+        code = canary__bell_ringer_ring(&ringer, path, &ringer.ring, sizeof ringer.ring, error);
     }
-    close(fd);
+    canary__bell_ringer_close(&ringer, path);
     return code;
 }
 
@@ -219,6 +247,8 @@ int canary__bell_repair(const char *path, canary_error *error) {
     }
     lock_writers(fd);
     (void)!pread(fd, bytes, sizeof bytes, 0);
+    memset(bytes + sizeof(uint32_t), 0, CANARY__BELL_NEWS - sizeof(uint32_t));
+    memset(bytes + CANARY__BELL_NEWS, 0, CANARY__BELL_FIRST - CANARY__BELL_NEWS);
     memcpy(bytes + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8);
     for (unsigned i = 0; i < CANARY__BELL_ENTRIES; i++) {
         unsigned char *place = bytes + CANARY__BELL_FIRST + i * sizeof entry;

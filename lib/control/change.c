@@ -36,6 +36,7 @@ int canary_advance(canary_store *store, const char *rollout, const canary_change
                              row.name, row.stage, row.phase);
         } else {
             canary__lower_move(&row, row.stages[next].percentage_bp, NULL);
+            edit.moves = 1;
             code = canary__edit_write(&edit, &row, &before, "advance", "", 0);
         }
     }
@@ -78,6 +79,7 @@ static int set_in_turn(struct canary__edit *edit, const char *rollout, uint32_t 
     if (code == CANARY_OK) {
         before = row;
         canary__lower_move(&row, percentage_bp, phase);
+        edit->moves = 1;
         code = canary__edit_write(edit, &row, &before, emergency ? "emergency" : "set", "", 0);
     }
     return canary__edit_end(edit, code, out);

@@ -252,6 +252,7 @@ int canary__edit_append(struct canary__edit *edit, const struct canary__rollout_
 int canary__edit_write(struct canary__edit *edit, struct canary__rollout_row *row,
                        const struct canary__rollout_row *before, const char *action,
                        const char *flag, uint32_t user_hash) {
+    int follows = edit->moves && edit->head.public.id != 0 && edit->head.intact;
     int code = CANARY_OK;
 
     row->revision = before != NULL ? before->revision + 1 : 1;
@@ -265,6 +266,8 @@ int canary__edit_write(struct canary__edit *edit, struct canary__rollout_row *ro
     if (code == CANARY_OK) {
         code = canary__edit_append(edit, row, before, action, flag, user_hash);
     }
+    edit->newsworthy = code == CANARY_OK && follows &&
+                       canary__news_describe(&edit->news, before, row, &edit->head);
     if (code == CANARY_OK && edit->rearm && (edit->options.flags & CANARY_CHANGE_DRY_RUN) == 0) {
         const struct canary__bell_entry *entry =
             canary__bell_find(&edit->store->image, canary__bell_key(row->name));
@@ -275,13 +278,47 @@ int canary__edit_write(struct canary__edit *edit, struct canary__rollout_row *ro
     return code;
 }
 
+/* All that can be done before the commit, so that little is left after it. */
+static void prepare_to_tell(struct canary__edit *edit, struct canary__bell_ringer *ringer) {
+    canary_store *store = edit->store;
+
+    if (edit->newsworthy) {
+        canary__news_learn(store, edit->transaction);
+        edit->newsworthy = store->secret_known;
+    }
+    if (store->bell.path != NULL) {
+        /* A bell that cannot be opened is tried, and complained of, after the commit. */
+        (void)canary__bell_ringer_open(ringer, store->bell.path, NULL);
+    }
+}
+
+static int ring(struct canary__edit *edit, const struct canary__bell_ringer *ringer) {
+    const char *path = edit->store->bell.path;
+
+    if (ringer->fd < 0) {
+        return CANARY_E_SYSTEM;
+    }
+    if (!edit->newsworthy) {
+        return canary__bell_ringer_ring(ringer, path, &ringer->ring, sizeof ringer->ring, NULL);
+    }
+    canary__news_sign(&edit->news, ringer, edit->store->secret);
+    return canary__bell_ringer_ring(ringer, path, &edit->news, sizeof edit->news, NULL);
+}
+
 /* The change is durable; a bell that does not ring delays others by a tick and is no failure. */
-static void tell_everybody(canary_store *store) {
+static void tell_everybody(struct canary__edit *edit, struct canary__bell_ringer *ringer) {
+    canary_store *store = edit->store;
     canary_error error = CANARY_ERROR_INIT;
 
-    if (store->bell.path != NULL && canary__bell_ring(store->bell.path, &error) != CANARY_OK) {
-        canary__log(&store->hooks, CANARY_LOG_WARNING,
-                    "canary: %s; other processes follow within the tick", error.message);
+    if (store->bell.path != NULL) {
+        int rung = ring(edit, ringer) == CANARY_OK;
+        int elsewhere = canary__bell_ringer_close(ringer, store->bell.path);
+
+        /* A commit can wait for readers for seconds, in which the file may have been exchanged. */
+        if ((!rung || elsewhere) && canary__bell_ring(store->bell.path, &error) != CANARY_OK) {
+            canary__log(&store->hooks, CANARY_LOG_WARNING,
+                        "canary: %s; other processes follow within the tick", error.message);
+        }
     }
     if (store->followers != NULL) {
         canary__store_refresh(store, CANARY_SOURCE_CHANGE, 0, &error);
@@ -292,15 +329,22 @@ int canary__edit_end(struct canary__edit *edit, int code, canary_change *out) {
     canary_store *store = edit->store;
     int dry = (edit->options.flags & CANARY_CHANGE_DRY_RUN) != 0;
     int commit = code == CANARY_OK && !dry;
+    struct canary__bell_ringer ringer = { .fd = -1 };
     canary_error own = CANARY_ERROR_INIT;
-    int ended = store->methods.end(edit->transaction, commit, &own);
+    int ended;
 
+    if (commit) {
+        prepare_to_tell(edit, &ringer);
+    }
+    ended = store->methods.end(edit->transaction, commit, &own);
     if (code == CANARY_OK && ended != CANARY_OK) {
         code = ended;
         canary__fail_copy(edit->error, &own);
     }
     if (commit && code == CANARY_OK) {
-        tell_everybody(store);
+        tell_everybody(edit, &ringer);
+    } else if (commit) {
+        canary__bell_ringer_close(&ringer, store->bell.path);
     }
     canary__store_unlock(store);
     if (code == CANARY_OK && out != NULL) {

@@ -4,6 +4,7 @@
 #ifndef CANARY__EDIT_H
 #define CANARY__EDIT_H
 
+#include "control/news.h"
 #include "control/store.h"
 
 struct canary__edit {
@@ -14,6 +15,9 @@ struct canary__edit {
     void *transaction;
     struct canary__change_row head; /* newest of the trail; after append the row just written */
     int rearm;                      /* a rung rollback would be forgotten by this commit */
+    int moves; /* set by who changes nothing but percentage, rung and phase: the bell may tell it */
+    int newsworthy; /* `news` holds what it may tell */
+    struct canary__news news;
 };
 
 /* Checks the arguments every change has, then begins. On success the store's lock is held until

@@ -200,6 +200,7 @@ static int record(struct canary__edit *edit, struct canary__lowering *lowering) 
     }
     edit->rearm = 0; /* this is the rollback that such an entry waits for */
     canary__lower_move(&row, lowering->to_bp, lowering->phase);
+    edit->moves = 1;
     code = canary__edit_write(edit, &row, &before, lowering->action, "", 0);
     if (code == CANARY_OK && lowering->rung) {
         /* Before the commit: whoever reads the new revision is thereby freed of the cap, and nobody

@@ -8,6 +8,7 @@
 #include "base/fail.h"
 #include "base/text.h"
 #include "control/follow.h"
+#include "control/news.h"
 #include "control/trail.h"
 
 /* Does the trail continue what this process saw? A store that was put back from a copy, or
@@ -58,15 +59,19 @@ static int look_at_trail(canary_store *store, void *transaction, canary_error *e
     return CANARY_OK;
 }
 
-/* The same in a hurry: does the newest change name the one that was seen last as the one before it? Its
- * own content is verified at the next tick, with the overrides. 0 when it is not as simple as that. */
+/* The same in a hurry: is the newest change the one that was seen last, or does it name that as the
+ * one before it? Its own content is verified at the next tick, with the overrides. 0 when it is not as simple as that. */
 static int continues(canary_store *store, void *transaction) {
     canary_error ignored = CANARY_ERROR_INIT;
     struct canary__link link;
 
     if (store->head_id == 0 || store->trail_doubt ||
-        canary__row_read_link(&store->methods, transaction, &link, &ignored) != CANARY_OK ||
-        link.id != store->head_id + 1 || strcmp(link.previous_hash, store->head_hash) != 0) {
+        canary__row_read_link(&store->methods, transaction, &link, &ignored) != CANARY_OK) {
+        return 0;
+    }
+    /* The same one still is where news has been taken from the bell. */
+    if (!(link.id == store->head_id + 1 && strcmp(link.previous_hash, store->head_hash) == 0) &&
+        !(link.id == store->head_id && strcmp(link.hash, store->head_hash) == 0)) {
         return 0;
     }
     store->head_id = link.id;
@@ -131,6 +136,9 @@ static int read_all(canary_store *store, void *transaction, int source, int pins
         }
     }
     confirm(store);
+    if (pins_too || !store->secret_known) {
+        canary__news_learn(store, transaction);
+    }
     return failure;
 }
 
@@ -187,18 +195,24 @@ static void remember(canary_store *store, int code, const canary_error *error) {
 int canary__store_refresh(canary_store *store, int source, int force, canary_error *error) {
     canary_error own = CANARY_ERROR_INIT;
     void *transaction = NULL;
+    uint32_t ring = store->image.ring;
     int lowered = 0;
+    int heard;
     int code;
 
     /* The bell before the store: a rollback is heard although the store is locked, full or broken.
      */
     canary__bell_read(&store->bell, source != CANARY_SOURCE_BELL, &store->image);
+    heard = source == CANARY_SOURCE_BELL && canary__news_take(store, ring);
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
         uint64_t before = f->publications;
 
         canary__follow_bell(f, &store->image);
         canary__follow_publish(f, CANARY_SOURCE_BELL);
         lowered |= f->publications != before;
+    }
+    if (heard && !canary__news_due(store)) {
+        return CANARY_OK;
     }
     if (lowered) {
         /* Every process of the host was woken by this ring. All of them are to hear of it before the
@@ -218,6 +232,9 @@ int canary__store_refresh(canary_store *store, int source, int force, canary_err
         }
     }
     remember(store, code, &own);
+    /* A locked store is asked again at once; after any other failure there is the tick. */
+    store->confirm_at = 0;
+    store->news_ready = code == CANARY_OK || (code == CANARY_E_BUSY && store->news_ready);
     if (code != CANARY_OK) {
         canary__fail_copy(error, &own);
     }

@@ -3,6 +3,7 @@
 
 #include <canary/version.h>
 
+#include <sodium/utils.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -97,6 +98,7 @@ static void fork_child(struct canary__fork_member *member) {
     /* Where the kernel wipes, all this is zero already. */
     memset(store->page, 0, sizeof *store->page);
     pthread_mutex_init(&store->page->lock, NULL);
+    store->news_ready = 0; /* its own look comes first */
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
         canary__ctx_wipe(f->ctx);
         f->source = CANARY_SOURCE_FORK;
@@ -109,6 +111,7 @@ static void store_free(canary_store *store) {
     struct canary__hooks hooks = store->hooks;
 
     canary__bell_close(&store->bell);
+    sodium_memzero(store->secret, sizeof store->secret);
     canary__page_free(store->page, sizeof *store->page);
     canary__free(&hooks, store, sizeof *store);
 }

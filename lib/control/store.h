@@ -14,6 +14,8 @@
 #include "control/row.h"
 #include "core/snapshot.h"
 
+#define CANARY__SECRET 32 /* bytes */
+
 /* What must not be inherited: in a page that fork wipes, so that a child finds an unlocked mutex
  * and no watcher, with or without fork handlers. */
 struct canary__store_page {
@@ -96,6 +98,13 @@ struct canary_store {
     char head_hash[CANARY__DIGEST_TEXT];
     int64_t head_at;
     int trail_doubt;
+
+    /* News: see news.h. */
+    uint8_t secret[CANARY__SECRET];
+    int secret_known;
+    int news_ready;     /* the last look told all, so that news can build on it */
+    int64_t confirm_at; /* machine time of the look that news waits for; 0 = none */
+
     int last_error;
     char last_message[496];
 };

@@ -29,44 +29,51 @@ static int wait_for_change(canary_store *store, uint32_t ring, const uint32_t *w
         }
         /* A broken wait must not become a busy loop. */
     }
-    switch (canary__futex_wait(word, ring, &store->page->stop, timeout_ns)) {
-    case CANARY__FUTEX_WOKEN:
-        return CANARY_SOURCE_BELL;
-    case CANARY__FUTEX_FAULT:
+    if (canary__futex_wait(word, ring, &store->page->stop, timeout_ns) == CANARY__FUTEX_FAULT) {
         /* The bell was cut short or unmapped; without this wait the thread would spin. */
         canary__futex_wait(NULL, 0, &store->page->stop, timeout_ns);
         return CANARY_SOURCE_TICK;
-    default:
-        return CANARY_SOURCE_TICK;
     }
+    return CANARY_SOURCE_BELL; /* or the time is over: for news to be confirmed, or the tick's */
 }
 
 static void *watch(void *argument) {
     canary_store *store = argument;
     int source = CANARY_SOURCE_TICK;
+    int64_t tick_at = 0;
     int busy = 0;
 
     while (!stopped(store)) {
-        int64_t timeout = store->tick_ns;
+        int64_t until;
         canary_error error = CANARY_ERROR_INIT;
         const uint32_t *word;
         uint32_t ring;
         int code;
 
         canary__store_lock(store);
+        /* The tick's time comes whatever rings: only its look reads all. */
+        if (source != CANARY_SOURCE_TICK && canary__store_machine_ns() >= tick_at) {
+            source = CANARY_SOURCE_TICK;
+        }
         code = canary__store_refresh(store, source, 0, &error);
         /* The value was read before the store was: a ring after that reading differs from it, so
          * the wait below returns at once. The mapping outlives the wait, since only this thread and
          * the end of the store take it away. */
         ring = store->image.ring;
         word = store->image.present ? store->bell.word : NULL;
+        if (source == CANARY_SOURCE_TICK) {
+            tick_at = canary__store_machine_ns() + store->tick_ns;
+        }
+        until = store->confirm_at != 0 && store->confirm_at < tick_at ? store->confirm_at : tick_at;
         canary__store_unlock(store);
 
         busy = code == CANARY_E_BUSY && busy < BUSY_TRIES ? busy + 1 : 0;
         if (busy > 0) {
             canary__futex_wait(NULL, 0, &store->page->stop, BUSY_STEP_NS);
         } else if (!stopped(store)) {
-            source = wait_for_change(store, ring, word, timeout);
+            int64_t timeout = until - canary__store_machine_ns();
+
+            source = wait_for_change(store, ring, word, timeout > 0 ? timeout : 1);
         }
     }
     return NULL;

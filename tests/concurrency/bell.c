@@ -87,7 +87,7 @@ static void replace_by_empty_bell(void) {
     unsigned char bytes[SIZE] = { 0 };
     int fd = open(aside, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
-    memcpy(bytes + 8, "CANBELL1", 8);
+    memcpy(bytes + 416, "CANBELL1", 8);
     CHECK(write(fd, bytes, SIZE) == SIZE, "write: %s", strerror(errno));
     close(fd);
     CHECK(rename(aside, bell) == 0, "rename: %s", strerror(errno));

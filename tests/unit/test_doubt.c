@@ -136,7 +136,7 @@ static void bell_findings(void **state) {
     assert_int_equal(unit_read(unit, "b").doubt, 0);
     bell = fopen(path, "r+b");
     assert_non_null(bell);
-    assert_int_equal(fseek(bell, 64 + 32 * 100, SEEK_SET), 0);
+    assert_int_equal(fseek(bell, 448 + 32 * 100, SEEK_SET), 0);
     assert_int_equal(fwrite(rubbish, 1, sizeof rubbish, bell), sizeof rubbish);
     fclose(bell);
     assert_int_equal(tamper_verify(unit->store, NULL).kinds, BELL);
