@@ -178,34 +178,49 @@ CANARY_API int canary_refresh(canary_store *store, canary_error *error);
 #define CANARY_DOUBT_BELL 16u     /* the bell is damaged */
 #define CANARY_DOUBT_ROLLBACK 32u /* a rollback was rung and is not recorded yet */
 
+/* canary_ctx_info.hash_dropped: ways to compute SHA-256, a set. The names in front of the numbers
+ * are those of hash_kernel and hash_many_kernel, and of the environment variable CANARY_SHA256, which
+ * names the one to use where it can be used; it is read once, when a process hashes for the first
+ * time, and not in set-user-ID programs. All of them give the same answers. */
+#define CANARY_HASH_LIBSODIUM 1u /* "libsodium": runs everywhere */
+#define CANARY_HASH_SHANI 2u     /* "shani": x86 with SHA instructions */
+#define CANARY_HASH_ARMV8 4u     /* "armv8": aarch64 with SHA-2 instructions */
+#define CANARY_HASH_AVX2 8u      /* "avx2": x86, eight users at once */
+#define CANARY_HASH_AVX512 16u   /* "avx512": x86, sixteen users at once */
+
 /* The freshness and state of a context. Owned by the caller, who sets `size`. */
 typedef struct canary_ctx_info {
-    uint32_t size;          /* sizeof(canary_ctx_info) of the caller */
-    int32_t source;         /* CANARY_SOURCE_... of the last change of the state */
-    int64_t age_ns;         /* since the state was last confirmed with the store; -1 never */
-    uint64_t revision;      /* of the rollout's state; 0 when nothing was ever loaded */
-    int32_t stage;          /* -1 when nothing was ever loaded */
-    uint32_t percentage_bp; /* what the store says */
-    uint32_t effective_bp;  /* what is acted on now */
-    uint32_t kill_reasons;  /* set of CANARY_KILL_...; 0 = not killed */
-    uint32_t doubt;         /* set of CANARY_DOUBT_...; 0 = none */
-    int32_t last_error;     /* code of the last failed refresh; 0 after a good one */
-    int32_t watcher;        /* 1 when a watcher thread of this process follows the store */
-    int32_t bell;           /* 1 when the doorbell is open and reaches this process */
-    uint64_t publications;  /* how many states this context was given */
-    uint32_t overrides_new; /* users pinned to new in the published state */
-    uint32_t overrides_old; /* users pinned to old in the published state */
-    char rollout[136];      /* name */
-    char stage_name[64];    /* of the ladder, or the phase that an operator gave */
-    char salt[136];         /* "" for none */
-    char store[16];         /* "sqlite", "memory", or what the store calls itself */
-    char last_message[496]; /* text of last_error; "" after a good refresh */
+    uint32_t size;             /* sizeof(canary_ctx_info) of the caller */
+    int32_t source;            /* CANARY_SOURCE_... of the last change of the state */
+    int64_t age_ns;            /* since the state was last confirmed with the store; -1 never */
+    uint64_t revision;         /* of the rollout's state; 0 when nothing was ever loaded */
+    int32_t stage;             /* -1 when nothing was ever loaded */
+    uint32_t percentage_bp;    /* what the store says */
+    uint32_t effective_bp;     /* what is acted on now */
+    uint32_t kill_reasons;     /* set of CANARY_KILL_...; 0 = not killed */
+    uint32_t doubt;            /* set of CANARY_DOUBT_...; 0 = none */
+    int32_t last_error;        /* code of the last failed refresh; 0 after a good one */
+    int32_t watcher;           /* 1 when a watcher thread of this process follows the store */
+    int32_t bell;              /* 1 when the doorbell is open and reaches this process */
+    uint64_t publications;     /* how many states this context was given */
+    uint32_t overrides_new;    /* users pinned to new in the published state */
+    uint32_t overrides_old;    /* users pinned to old in the published state */
+    char rollout[136];         /* name */
+    char stage_name[64];       /* of the ladder, or the phase that an operator gave */
+    char salt[136];            /* "" for none */
+    char store[16];            /* "sqlite", "memory", or what the store calls itself */
+    char last_message[496];    /* text of last_error; "" after a good refresh */
+    char hash_kernel[16];      /* how this process hashes the id of one user */
+    char hash_many_kernel[16]; /* and those of canary_decide_many() */
+    uint32_t
+        hash_dropped; /* CANARY_HASH_...: gave wrong answers on this machine and are not used */
+    uint32_t hash_refused; /* 1 when CANARY_SHA256 names what there is not, or not here */
 } canary_ctx_info;
 
 /* clang-format off */
 #define CANARY_CTX_INFO_INIT \
     { (uint32_t)sizeof(canary_ctx_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-      { 0 }, { 0 }, { 0 }, { 0 }, { 0 } }
+      { 0 }, { 0 }, { 0 }, { 0 }, { 0 }, { 0 }, { 0 }, 0, 0 }
 /* clang-format on */
 
 /* Fills `*out` up to `out->size`. Thread: any thread. Blocking: may block on storage (takes the

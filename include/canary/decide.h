@@ -97,6 +97,17 @@ CANARY_API int canary_explain(canary_ctx *ctx, const void *user_id, uint64_t use
 CANARY_API uint64_t canary_decide_many(canary_ctx *ctx, const canary_user *users, uint64_t count,
                                        uint8_t *cohorts);
 
+/* Decides for one user on `count` rollouts: `cohorts[i]` becomes what canary_should_use_new_n()
+ * would answer for `contexts[i]`, 0 for a NULL context. The id is hashed once for all rollouts of
+ * the same salt that come one after another, and for all that have none. Returns how many got 1.
+ * NULL arrays with a count of 0 are allowed; a NULL `contexts` or `cohorts` with a count writes
+ * nothing and answers 0; an invalid id writes zeros. Contexts may be of different stores and are
+ * decided one after another, each under its own state of that moment. Thread: any thread. Blocking:
+ * wait-free. Errors: none. */
+CANARY_API uint64_t canary_decide_rollouts(canary_ctx *const *contexts, uint64_t count,
+                                           const void *user_id, uint64_t user_id_size,
+                                           uint8_t *cohorts);
+
 /* Kills this rollout for this context: from the next decision on every user gets `old`, until
  * canary_revive(). Local to the process (a forked child inherits it), not stored, not audited; the
  * tool of a circuit breaker or a signal handler. NULL does nothing.

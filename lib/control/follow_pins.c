@@ -8,7 +8,7 @@
 
 #include "base/fail.h"
 #include "control/follow.h"
-#include "core/bucket.h"
+#include "core/hash.h"
 
 /* The rows as read: pins whose ids lie one after the other in `bytes`. */
 struct gathering {
@@ -147,8 +147,8 @@ static int install(struct gathering *g) {
         }
         for (uint64_t i = 0; i < g->count; i++) {
             if (g->pins[i].cohort == CANARY_OLD) {
-                g->pins[i].hash = canary__bucket_hash(cold->prefix, cold->salt_size, g->pins[i].id,
-                                                      (size_t)g->pins[i].size);
+                g->pins[i].hash =
+                    canary__hash_one(&cold->start, g->pins[i].id, (size_t)g->pins[i].size);
             }
         }
         canary__pins_build(block, g->pins, g->count);

@@ -12,6 +12,7 @@
 #include "control/environment.h"
 #include "control/follow.h"
 #include "control/options.h"
+#include "core/hash.h"
 
 enum { BUSY_STEP_NS = 200000 };
 
@@ -46,6 +47,27 @@ static struct canary__follower *follower_new(canary_store *store, const char *ro
         return NULL;
     }
     return follower;
+}
+
+/* Once for each context rather than once for each process: logs belong to stores. */
+static void log_hash(canary_store *store) {
+    struct canary__hash_choice choice;
+
+    canary__hash_chosen(&choice);
+    for (size_t i = 0; i < canary__hash_kernel_count; i++) {
+        if ((choice.dropped & canary__hash_kernels[i].mark) != 0) {
+            canary__log(&store->hooks, CANARY_LOG_ERROR,
+                        "canary: SHA-256 by \"%s\" gave wrong answers on this machine and is not "
+                        "used; have the processor looked at",
+                        canary__hash_kernels[i].name);
+        }
+    }
+    if (choice.refused) {
+        canary__log(&store->hooks, CANARY_LOG_WARNING,
+                    "canary: CANARY_SHA256 names no way to hash that can be used here; \"%s\" is "
+                    "used, and \"%s\" for many users",
+                    choice.one->name, choice.many->name);
+    }
 }
 
 static void unlink_follower(struct canary__follower *follower) {
@@ -105,6 +127,7 @@ int canary_open_in(canary_store *store, const char *rollout, const canary_option
                             "to 128 of A-Z a-z 0-9 . _ -",
                             rollout == NULL ? "(null)" : rollout);
     }
+    log_hash(store); /* and no decision has to make the choice */
     deferred = (admitted.flags & CANARY_OPEN_DEFER) != 0;
     follower = follower_new(store, rollout, &admitted);
     if (follower == NULL) {
@@ -177,6 +200,16 @@ static int hook_kills(canary_ctx *ctx) {
     return cold->kill_switch != NULL && cold->kill_switch(cold->kill_switch_data) != 0;
 }
 
+static void info_hash(canary_ctx_info *info) {
+    struct canary__hash_choice choice;
+
+    canary__hash_chosen(&choice);
+    canary__text_copy(info->hash_kernel, sizeof info->hash_kernel, choice.one->name);
+    canary__text_copy(info->hash_many_kernel, sizeof info->hash_many_kernel, choice.many->name);
+    info->hash_dropped = choice.dropped;
+    info->hash_refused = (uint32_t)choice.refused;
+}
+
 int canary_info(canary_ctx *ctx, canary_ctx_info *out) {
     canary_ctx_info info = CANARY_CTX_INFO_INIT;
     struct canary__follower *f;
@@ -189,6 +222,7 @@ int canary_info(canary_ctx *ctx, canary_ctx_info *out) {
         out->size < offsetof(canary_ctx_info, last_message) + sizeof out->last_message) {
         return CANARY_E_INVALID;
     }
+    info_hash(&info);
     /* In a child that has not decided yet this puts back the inherited state and starts its
      * watcher, as a decision would. */
     (void)canary__snapshot_word(ctx);

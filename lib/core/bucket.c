@@ -5,26 +5,9 @@
 #include <canary/context.h>
 #include <canary/error.h>
 
-#include <sodium/crypto_hash_sha256.h>
 #include <string.h>
 
-uint32_t canary__bucket_hash(const char *prefix, size_t prefix_size, const void *id,
-                             size_t id_size) {
-    unsigned char digest[crypto_hash_sha256_BYTES];
-
-    if (prefix_size == 0) {
-        crypto_hash_sha256(digest, id, id_size);
-    } else {
-        crypto_hash_sha256_state state;
-
-        crypto_hash_sha256_init(&state);
-        crypto_hash_sha256_update(&state, (const unsigned char *)prefix, prefix_size);
-        crypto_hash_sha256_update(&state, id, id_size);
-        crypto_hash_sha256_final(&state, digest);
-    }
-    return (uint32_t)digest[0] << 24 | (uint32_t)digest[1] << 16 | (uint32_t)digest[2] << 8 |
-           (uint32_t)digest[3];
-}
+#include "core/hash.h"
 
 int canary_hash_user(const char *salt, const void *user_id, uint64_t user_id_size, uint32_t *hash) {
     char prefix[CANARY_SALT_MAX + 1];
@@ -38,7 +21,14 @@ int canary_hash_user(const char *salt, const void *user_id, uint64_t user_id_siz
         memcpy(prefix, salt, length);
         prefix[length++] = ':';
     }
-    *hash = canary__bucket_hash(prefix, length, user_id, (size_t)user_id_size);
+    if (length == 0) {
+        *hash = canary__hash_one(&canary__hash_plain, user_id, (size_t)user_id_size);
+    } else {
+        struct canary__hash_start start;
+
+        canary__hash_begin(&start, prefix, length);
+        *hash = canary__hash_one(&start, user_id, (size_t)user_id_size);
+    }
     return CANARY_OK;
 }
 

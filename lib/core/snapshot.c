@@ -42,6 +42,7 @@ canary_ctx *canary__ctx_new(const struct canary__hooks *hooks, const canary_opti
     cold->stale_after_ns = options->stale_after_ns;
     cold->after_fork = after_fork;
     cold->owner = owner;
+    cold->start = canary__hash_plain;
     atomic_init(&cold->confirmed_ns, -1);
     fill_line(ctx, cold);
     canary__snapshot_publish(ctx, &nothing);
@@ -69,14 +70,18 @@ void canary__ctx_wipe(canary_ctx *ctx) {
 }
 
 void canary__snapshot_salt(canary_ctx *ctx, const char *salt) {
-    struct canary__cold *cold = canary__ctx_cold(ctx);
+    char prefix[CANARY_SALT_MAX + 1];
     size_t length = strlen(salt);
 
     if (length > 0 && length <= CANARY_SALT_MAX) {
-        memcpy(cold->prefix, salt, length);
-        cold->prefix[length] = ':';
-        cold->salt_size = (uint32_t)length + 1;
+        memcpy(prefix, salt, length);
+        prefix[length] = ':';
+        canary__hash_begin(&canary__ctx_cold(ctx)->start, prefix, length + 1);
     }
+}
+
+static int is_salted(const struct canary__cold *cold) {
+    return cold->start.absorbed + cold->start.tail_size > 0;
 }
 
 struct canary__pins *canary__snapshot_block(canary_ctx *ctx, uint64_t words) {
@@ -177,7 +182,7 @@ void canary__snapshot_publish(canary_ctx *ctx, const struct canary__state *state
            (state->effective_bp & CANARY__WORD_PERCENTAGE) |
            (state->loaded ? CANARY__WORD_LOADED : 0) | (state->killed ? CANARY__WORD_KILLED : 0) |
            (state->pins != NULL ? CANARY__WORD_PINS : 0) |
-           (cold->salt_size > 0 ? CANARY__WORD_SALT : 0);
+           (is_salted(cold) ? CANARY__WORD_SALT : 0);
     fill_line(ctx, cold);
     atomic_store_explicit(&cold->word, word, memory_order_release);
     /* A child whose first act is a refresh or a change finds the word made anew by its first

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/hooks.h"
+#include "core/hash.h"
 #include "core/pins.h"
 
 #define CANARY__WORD_PERCENTAGE UINT64_C(0x3fff)      /* effective basis points */
@@ -55,8 +56,7 @@ struct canary__slot {
 struct canary__cold {
     _Atomic(uint64_t) word; /* as published, without the local kill */
     _Atomic(uint32_t) killed_local;
-    uint32_t salt_size; /* of `prefix`: the salt and its colon, or 0; constant once loaded */
-    char prefix[CANARY_SALT_MAX + 8];
+    struct canary__hash_start start; /* has absorbed the salt; constant once loaded */
     _Atomic(int64_t) confirmed_ns; /* monotonic; when the state was last known to be the store's */
     int64_t stale_after_ns;
     canary_kill_fn kill_switch;
@@ -113,6 +113,15 @@ struct canary__cold *canary__ctx_cold(canary_ctx *ctx);
 
 /* Fixes the salt; before the first state that is `loaded` is published, and never again. */
 void canary__snapshot_salt(canary_ctx *ctx, const char *salt);
+
+/* What ids are hashed from under this word. */
+static inline const struct canary__hash_start *canary__snapshot_start(canary_ctx *ctx,
+                                                                      uint64_t word) {
+    if (__builtin_expect((word & CANARY__WORD_SALT) == 0, 1)) {
+        return &canary__hash_plain;
+    }
+    return &atomic_load_explicit(&ctx->cold, memory_order_relaxed)->start;
+}
 
 /* A block of at least `words` that no valid slot names, for the next state; NULL without memory. */
 struct canary__pins *canary__snapshot_block(canary_ctx *ctx, uint64_t words);

@@ -43,7 +43,7 @@ FIELD(canary_options, allocate, 80, 8);
 FIELD(canary_options, allocate_data, 88, 8);
 FIELD(canary_options, log_level, 96, 4);
 FIELD(canary_options, reserved, 100, 4);
-STRUCT(canary_ctx_info, 920);
+STRUCT(canary_ctx_info, 960);
 FIELD(canary_ctx_info, size, 0, 4);
 FIELD(canary_ctx_info, source, 4, 4);
 FIELD(canary_ctx_info, age_ns, 8, 8);
@@ -64,6 +64,10 @@ FIELD(canary_ctx_info, stage_name, 208, 64);
 FIELD(canary_ctx_info, salt, 272, 136);
 FIELD(canary_ctx_info, store, 408, 16);
 FIELD(canary_ctx_info, last_message, 424, 496);
+FIELD(canary_ctx_info, hash_kernel, 920, 16);
+FIELD(canary_ctx_info, hash_many_kernel, 936, 16);
+FIELD(canary_ctx_info, hash_dropped, 952, 4);
+FIELD(canary_ctx_info, hash_refused, 956, 4);
 
 /* decide.h */
 STRUCT(canary_decision, 48);

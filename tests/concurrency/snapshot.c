@@ -8,7 +8,7 @@
 
 #include "base/hooks.h"
 #include "common.h"
-#include "core/bucket.h"
+#include "core/hash.h"
 #include "core/pins.h"
 #include "core/snapshot.h"
 
@@ -95,7 +95,7 @@ static struct canary__pins *build(uint64_t revision) {
         pins[i].id = id;
         pins[i].size = strlen(id);
         pins[i].cohort = i == count ? CANARY_NEW : CANARY_OLD;
-        pins[i].hash = canary__bucket_hash(NULL, 0, id, strlen(id));
+        pins[i].hash = canary__hash_one(&canary__hash_plain, id, strlen(id));
         bytes += (pins[i].size + 7) / 8 * 8;
     }
     block = canary__snapshot_block(ctx, canary__pins_words(count + 2, bytes));

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* SHA-256 of eight ids at once: one id in each 32-bit element of AVX2 registers. For processors that
+ * have no SHA instructions, where libsodium takes some four times as long for an id. */
+#include "core/hash_lanes.h"
+
+#ifdef CANARY__HASH_X86
+
+#include <immintrin.h>
+#include <string.h>
+
+#define TARGET __attribute__((target("avx2")))
+#define INLINE static inline TARGET __attribute__((always_inline))
+
+enum { LANES = 8, WORDS = 16 };
+#define BLOCK 64u
+
+INLINE __m256i add(__m256i a, __m256i b) {
+    return _mm256_add_epi32(a, b);
+}
+
+INLINE __m256i xor3(__m256i a, __m256i b, __m256i c) {
+    return _mm256_xor_si256(_mm256_xor_si256(a, b), c);
+}
+
+#define ROTATE(x, n) _mm256_or_si256(_mm256_srli_epi32(x, n), _mm256_slli_epi32(x, 32 - (n)))
+
+/* The functions of FIPS 180-4, 4.1.2. */
+#define ROTATIONS(x, i, j, k) xor3(ROTATE(x, i), ROTATE(x, j), ROTATE(x, k))
+#define ROTATIONS_AND_SHIFT(x, i, j, k) xor3(ROTATE(x, i), ROTATE(x, j), _mm256_srli_epi32(x, k))
+
+INLINE __m256i choose(__m256i e, __m256i f, __m256i g) {
+    return _mm256_xor_si256(g, _mm256_and_si256(e, _mm256_xor_si256(f, g)));
+}
+
+INLINE __m256i majority(__m256i a, __m256i b, __m256i c) {
+    return _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(c, _mm256_or_si256(a, b)));
+}
+
+/* Block number `block` of the message of one lane, without the length at its end. */
+static void fill(const struct canary__hash_start *start, const canary_user *user, unsigned block,
+                 unsigned char *row) {
+    unsigned before = block * BLOCK;
+    unsigned end = start->tail_size + (unsigned)user->size; /* of the id, in the message */
+    unsigned from = block == 0 ? start->tail_size : 0;
+    unsigned to = end < before ? 0 : end - before < BLOCK ? end - before : BLOCK;
+
+    memset(row, 0, BLOCK);
+    if (block == 0) {
+        memcpy(row, start->tail, BLOCK);
+    }
+    if (to > from) {
+        memcpy(row + from, (const unsigned char *)user->id + (before + from - start->tail_size),
+               to - from);
+    }
+    if (end >= before && end - before < BLOCK) {
+        row[to] = 0x80;
+    }
+}
+
+INLINE __m256i load_words(const unsigned char *p) {
+    const __m256i order = _mm256_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203,
+                                            0x0c0d0e0f08090a0b, 0x0405060700010203);
+
+    return _mm256_shuffle_epi8(_mm256_loadu_si256((const __m256i *)(const void *)p), order);
+}
+
+/* Eight words of each of eight rows become eight columns. */
+INLINE void transpose(unsigned char rows[LANES][BLOCK], unsigned at, __m256i *w) {
+    __m256i pairs[LANES];
+    __m256i fours[LANES];
+
+    for (int i = 0; i < LANES; i += 2) {
+        __m256i even = load_words(rows[i] + at);
+        __m256i odd = load_words(rows[i + 1] + at);
+
+        pairs[i] = _mm256_unpacklo_epi32(even, odd);
+        pairs[i + 1] = _mm256_unpackhi_epi32(even, odd);
+    }
+    for (int i = 0; i < LANES; i += 4) {
+        fours[i] = _mm256_unpacklo_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 1] = _mm256_unpackhi_epi64(pairs[i], pairs[i + 2]);
+        fours[i + 2] = _mm256_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+        fours[i + 3] = _mm256_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+    }
+    for (int i = 0; i < 4; i++) {
+        w[i] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x20);
+        w[i + 4] = _mm256_permute2x128_si256(fours[i], fours[i + 4], 0x31);
+    }
+}
+
+INLINE __m256i scheduled(const __m256i *w, int t) {
+    __m256i w15 = w[(t + 1) & 15];
+    __m256i w2 = w[(t + 14) & 15];
+
+    return add(add(w[t], ROTATIONS_AND_SHIFT(w15, 7, 18, 3)),
+               add(w[(t + 9) & 15], ROTATIONS_AND_SHIFT(w2, 17, 19, 10)));
+}
+
+/* One round; the registers change names instead of places, eight rounds come round. */
+#define ROUND(a, b, c, d, e, f, g, h, t)                                                           \
+    do {                                                                                           \
+        __m256i sum = add(h, add(w[t], _mm256_set1_epi32((int)k[t])));                             \
+                                                                                                   \
+        sum = add(sum, add(ROTATIONS(e, 6, 11, 25), choose(e, f, g)));                             \
+        d = add(d, sum);                                                                           \
+        h = add(sum, add(ROTATIONS(a, 2, 13, 22), majority(a, b, c)));                             \
+    } while (0)
+
+#define EIGHT_ROUNDS(step, t)                                                                      \
+    step(t);                                                                                       \
+    ROUND(a, b, c, d, e, f, g, h, t);                                                              \
+    step(t + 1);                                                                                   \
+    ROUND(h, a, b, c, d, e, f, g, t + 1);                                                          \
+    step(t + 2);                                                                                   \
+    ROUND(g, h, a, b, c, d, e, f, t + 2);                                                          \
+    step(t + 3);                                                                                   \
+    ROUND(f, g, h, a, b, c, d, e, t + 3);                                                          \
+    step(t + 4);                                                                                   \
+    ROUND(e, f, g, h, a, b, c, d, t + 4);                                                          \
+    step(t + 5);                                                                                   \
+    ROUND(d, e, f, g, h, a, b, c, t + 5);                                                          \
+    step(t + 6);                                                                                   \
+    ROUND(c, d, e, f, g, h, a, b, t + 6);                                                          \
+    step(t + 7);                                                                                   \
+    ROUND(b, c, d, e, f, g, h, a, t + 7)
+
+#define AS_LOADED(t) ((void)0)
+#define NEXT_WORD(t) (w[t] = scheduled(w, t))
+
+static TARGET void compress(__m256i *state, __m256i *w) {
+    __m256i a = state[0];
+    __m256i b = state[1];
+    __m256i c = state[2];
+    __m256i d = state[3];
+    __m256i e = state[4];
+    __m256i f = state[5];
+    __m256i g = state[6];
+    __m256i h = state[7];
+    const uint32_t *k = canary__sha256_k;
+
+    EIGHT_ROUNDS(AS_LOADED, 0);
+    EIGHT_ROUNDS(AS_LOADED, 8);
+    for (k += WORDS; k < canary__sha256_k + 64; k += WORDS) {
+        EIGHT_ROUNDS(NEXT_WORD, 0);
+        EIGHT_ROUNDS(NEXT_WORD, 8);
+    }
+    state[0] = add(state[0], a);
+    state[1] = add(state[1], b);
+    state[2] = add(state[2], c);
+    state[3] = add(state[3], d);
+    state[4] = add(state[4], e);
+    state[5] = add(state[5], f);
+    state[6] = add(state[6], g);
+    state[7] = add(state[7], h);
+}
+
+static TARGET void group(const struct canary__hash_start *start, const canary_user *const *lanes,
+                         unsigned blocks, uint32_t *hashes) {
+    __m256i state[8];
+    uint32_t lengths[LANES];
+
+    for (int i = 0; i < 8; i++) {
+        state[i] = _mm256_set1_epi32((int)start->state[i]);
+    }
+    for (int i = 0; i < LANES; i++) {
+        lengths[i] = 8 * (start->absorbed + start->tail_size + (uint32_t)lanes[i]->size);
+    }
+    for (unsigned block = 0; block < blocks; block++) {
+        unsigned char rows[LANES][BLOCK];
+        __m256i w[WORDS];
+
+        for (int i = 0; i < LANES; i++) {
+            fill(start, lanes[i], block, rows[i]);
+        }
+        transpose(rows, 0, w);
+        transpose(rows, BLOCK / 2, w + LANES);
+        if (block == blocks - 1) {
+            w[15] = _mm256_loadu_si256((const __m256i *)(const void *)lengths);
+        }
+        compress(state, w);
+    }
+    _mm256_storeu_si256((__m256i *)(void *)hashes, state[0]);
+}
+
+void canary__hash_avx2_many(const struct canary__hash_start *start, const canary_user *users,
+                            size_t count, uint32_t *hashes) {
+    static const struct canary__hash_lanes kernel = { LANES, 3, group };
+
+    canary__hash_in_lanes(&kernel, start, users, count, hashes);
+}
+
+#endif
