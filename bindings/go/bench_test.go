@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+
+//go:build cgo
+
+package canary
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// One run has everything that a number has to be read beside: the call that does nothing, the
+// decision in C, and the hash alone in Go.
+func BenchmarkDecision(b *testing.B) {
+	user := strings.Repeat("0123456789ab", 3)
+	raw := []byte(user)
+	open := func(share BasisPoints, options *Options) *Rollout {
+		store, err := OpenMemory(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer store.Close()
+		store.Create(context.Background(), Spec{Name: "r"})
+		store.SetPercentage(context.Background(), "r", share)
+		rollout, err := store.Rollout(context.Background(), "r", options)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { rollout.Close() })
+		return rollout
+	}
+	rollout, closed := open(2500, nil), open(0, nil)
+	switched := open(2500, &Options{KillSwitch: func() bool { return false }})
+	replica, _ := NewReplica("r", nil)
+	if err := replica.Load([]byte(`{"rollout": "r", "stage": 2, "percentage": 25, "effective_percentage": 25,
+		"killed": false, "salt": "", "algorithm": 1, "revision": 1, "overrides": {"new": 0, "old": 0}}`)); err != nil {
+		b.Fatal(err)
+	}
+	var sink bool
+	for _, measured := range []struct {
+		name string
+		call func()
+	}{
+		{"cgo call that does nothing", func() { sink = nothing(user) }},
+		{"SHA-256 in Go", func() { sink = sha256.Sum256(raw)[0] < 64 }},
+		{"ShouldUseNew", func() { sink = rollout.ShouldUseNew(user) }},
+		{"ShouldUseNew with a kill switch", func() { sink = switched.ShouldUseNew(user) }},
+		{"ShouldUseNew at 0 percent", func() { sink = closed.ShouldUseNew(user) }},
+		{"hash in Go and ShouldUseNewHash", func() { sink = rollout.ShouldUseNewHash(user, Hash("", user)) }},
+		{"Explain", func() { sink = rollout.Explain(user).New }},
+		{"Replica", func() { sink = replica.ShouldUseNew(user) }},
+	} {
+		b.Run(measured.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				measured.call()
+			}
+		})
+	}
+	b.Run("in C, no crossing", func(b *testing.B) {
+		b.ReportAllocs()
+		rollout.often(user, b.N)
+	})
+	for _, count := range []int{10, 1000} {
+		users, into := make([]string, count), make([]bool, count)
+		for i := range users {
+			users[i] = fmt.Sprintf("%036d", i)
+		}
+		b.Run(fmt.Sprintf("DecideMany of %d, each user", count), func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; i < b.N; i += count {
+				rollout.DecideMany(users, into)
+			}
+		})
+	}
+	b.Run("ShouldUseNew on all processors", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				rollout.ShouldUseNew(user)
+			}
+		})
+	})
+	_ = sink
+}

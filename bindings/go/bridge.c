@@ -1,0 +1,82 @@
+//go:build cgo
+
+/* SPDX-License-Identifier: MIT */
+#include "bridge.h"
+
+#include <stdatomic.h>
+
+static int on_rollout(void *list, const canary_rollout *entry) {
+    return canaryGoRollout((uintptr_t)list, (canary_rollout *)entry);
+}
+
+static int on_flag(void *list, const canary_flag *entry) {
+    return canaryGoFlag((uintptr_t)list, (canary_flag *)entry);
+}
+
+static int on_change(void *list, const canary_change *entry) {
+    return canaryGoChange((uintptr_t)list, (canary_change *)entry);
+}
+
+static int on_override(void *list, const void *id, uint64_t size, int cohort) {
+    return canaryGoOverride((uintptr_t)list, (char *)id, size, cohort);
+}
+
+static int on_finding(void *list, const canary_finding *entry) {
+    return canaryGoFinding((uintptr_t)list, (canary_finding *)entry);
+}
+
+static void on_log(void *logger, int level, const char *message) {
+    canaryGoLog((uintptr_t)logger, level, (char *)message);
+}
+
+int bridge_rollout_list(canary_store *store, uintptr_t list, canary_error *error) {
+    return canary_rollout_list(store, on_rollout, (void *)list, error);
+}
+
+int bridge_flag_list(canary_store *store, uintptr_t list, canary_error *error) {
+    return canary_flag_list(store, on_flag, (void *)list, error);
+}
+
+int bridge_override_list(canary_store *store, const char *rollout, uintptr_t list,
+                         canary_error *error) {
+    return canary_override_list(store, rollout, on_override, (void *)list, error);
+}
+
+int bridge_history(canary_store *store, const char *rollout, uint64_t limit, uint64_t before,
+                   uintptr_t list, canary_error *error) {
+    return canary_history(store, rollout, limit, before, on_change, (void *)list, error);
+}
+
+int bridge_verify(canary_store *store, uintptr_t list, canary_verify_report *out,
+                  canary_error *error) {
+    return canary_verify(store, on_finding, (void *)list, out, error);
+}
+
+void bridge_set_log(canary_options *options, uintptr_t logger, uint32_t level) {
+    options->log = on_log;
+    options->log_data = (void *)logger;
+    options->log_level = level;
+}
+
+static int64_t clock_now(void *clock, int which) {
+    (void)which;
+    return atomic_load_explicit((_Atomic(int64_t) *)clock, memory_order_relaxed);
+}
+
+int64_t *bridge_clock_new(int64_t now) {
+    int64_t *clock = malloc(sizeof *clock);
+
+    if (clock != NULL) {
+        bridge_clock_set(clock, now);
+    }
+    return clock;
+}
+
+void bridge_clock_set(int64_t *clock, int64_t now) {
+    atomic_store_explicit((_Atomic(int64_t) *)clock, now, memory_order_relaxed);
+}
+
+void bridge_set_clock(canary_options *options, int64_t *clock) {
+    options->clock = clock_now;
+    options->clock_data = clock;
+}

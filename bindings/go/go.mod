@@ -1,0 +1,3 @@
+module libcanary.example/canary
+
+go 1.24
