@@ -2,7 +2,6 @@
 /* Which kernel, and the way to it. */
 #include "core/hash.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,10 +29,9 @@ static uint32_t first_one(const struct canary__hash_start *start, const void *id
 static void first_many(const struct canary__hash_start *start, const canary_user *users,
                        size_t count, uint32_t *hashes);
 
-/* Set once, to what `made` says. What is reached through the pointers is code and constants, so
- * relaxed order will do. */
-static _Atomic(canary__hash_one_fn) chosen_one = first_one;
-static _Atomic(canary__hash_many_fn) chosen_many = first_many;
+/* Set once, to what `made` says. */
+_Atomic(canary__hash_one_fn) canary__hash_way_one = first_one;
+_Atomic(canary__hash_many_fn) canary__hash_way_many = first_many;
 
 void canary__hash_begin(struct canary__hash_start *start, const char *prefix, size_t prefix_size) {
     size_t whole = prefix_size & ~(size_t)63;
@@ -176,7 +174,7 @@ void canary__hash_choose(const struct canary__hash_kernel *kernels, size_t count
     choice->one = one != NULL ? one : reference;
     if (kernels == canary__hash_kernels) {
         /* Kernels for many send what does not fit their lanes to the one for single ids. */
-        atomic_store_explicit(&chosen_one, choice->one->one, memory_order_relaxed);
+        atomic_store_explicit(&canary__hash_way_one, choice->one->one, memory_order_relaxed);
     }
     many = pick(kernels, count, features, wanted, has_many, prove_many, &choice->dropped,
                 &choice->refused);
@@ -209,9 +207,11 @@ static uint64_t choose(void) {
                                                 memory_order_relaxed)) {
         choice_made = mine;
     }
-    atomic_store_explicit(&chosen_one, canary__hash_kernels[choice_made >> ONE_SHIFT & 0xff].one,
+    atomic_store_explicit(&canary__hash_way_one,
+                          canary__hash_kernels[choice_made >> ONE_SHIFT & 0xff].one,
                           memory_order_relaxed);
-    atomic_store_explicit(&chosen_many, canary__hash_kernels[choice_made >> MANY_SHIFT & 0xff].many,
+    atomic_store_explicit(&canary__hash_way_many,
+                          canary__hash_kernels[choice_made >> MANY_SHIFT & 0xff].many,
                           memory_order_relaxed);
     return choice_made;
 }
@@ -227,20 +227,11 @@ void canary__hash_chosen(struct canary__hash_choice *choice) {
 
 static uint32_t first_one(const struct canary__hash_start *start, const void *id, size_t size) {
     choose();
-    return atomic_load_explicit(&chosen_one, memory_order_relaxed)(start, id, size);
+    return canary__hash_one(start, id, size);
 }
 
 static void first_many(const struct canary__hash_start *start, const canary_user *users,
                        size_t count, uint32_t *hashes) {
     choose();
-    atomic_load_explicit(&chosen_many, memory_order_relaxed)(start, users, count, hashes);
-}
-
-uint32_t canary__hash_one(const struct canary__hash_start *start, const void *id, size_t size) {
-    return atomic_load_explicit(&chosen_one, memory_order_relaxed)(start, id, size);
-}
-
-void canary__hash_many(const struct canary__hash_start *start, const canary_user *users,
-                       size_t count, uint32_t *hashes) {
-    atomic_load_explicit(&chosen_many, memory_order_relaxed)(start, users, count, hashes);
+    canary__hash_many(start, users, count, hashes);
 }

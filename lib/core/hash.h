@@ -12,6 +12,7 @@
 #include <canary/decide.h>
 
 #include <sodium/crypto_hash_sha256.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,9 +71,20 @@ void canary__hash_begin(struct canary__hash_start *start, const char *prefix, si
 /* The start of rollouts without a salt. */
 extern const struct canary__hash_start canary__hash_plain;
 
-/* By the chosen kernel. */
-uint32_t canary__hash_one(const struct canary__hash_start *start, const void *id, size_t size);
-void canary__hash_many(const struct canary__hash_start *start, const canary_user *users,
-                       size_t count, uint32_t *hashes);
+/* The way to the chosen kernels; at first, to making the choice. What is reached through the
+ * pointers is code and constants, so relaxed order will do. */
+extern _Atomic(canary__hash_one_fn) canary__hash_way_one;
+extern _Atomic(canary__hash_many_fn) canary__hash_way_many;
+
+/* By the chosen kernel. Inline: a call that only jumps on would be a twentieth of a decision. */
+static inline uint32_t canary__hash_one(const struct canary__hash_start *start, const void *id,
+                                        size_t size) {
+    return atomic_load_explicit(&canary__hash_way_one, memory_order_relaxed)(start, id, size);
+}
+
+static inline void canary__hash_many(const struct canary__hash_start *start,
+                                     const canary_user *users, size_t count, uint32_t *hashes) {
+    atomic_load_explicit(&canary__hash_way_many, memory_order_relaxed)(start, users, count, hashes);
+}
 
 #endif
