@@ -147,6 +147,58 @@ static void rollback_beside_short_lock(void) {
     herd_stop(&herd);
 }
 
+static void await_reason(struct herd *herd, int reason) {
+    int64_t end = now_ns() + SQL_MS * INT64_C(1000000);
+
+    for (int i = 0; i < herd->count; i++) {
+        while (atomic_load(&herd->slots[i].reason) != reason) {
+            CHECK(now_ns() < end, "%s: process %d does not notice: reason %s", herd->what, i,
+                  canary_reason_name(atomic_load(&herd->slots[i].reason)));
+            sleep_us(1000);
+        }
+    }
+}
+
+/* What only the tick's look finds is found although the bell leaves no pause for it. */
+static void rings_without_pause(void) {
+    char user[48];
+    char sql[200];
+    struct herd herd;
+    pid_t ringer;
+
+    set(5000);
+    herd_start(&herd, "rings without pause", 3, path, 0);
+    herd_await(&herd, 5000, COMMAND_MS);
+    await_reason(&herd, CANARY_REASON_SPLIT);
+    ringer = run_role("ring", path, NULL, NULL);
+    sleep_us(2 * TICK_MS * 1000);
+    user_in("", 0, 1, 0, user, sizeof user);
+    snprintf(sql, sizeof sql, "INSERT INTO overrides VALUES ('main', CAST('%s' AS BLOB), 0)", user);
+    plain_sql(path, sql);
+    await_reason(&herd, CANARY_REASON_OVERRIDE);
+    plain_sql(path, "DELETE FROM overrides");
+    await_reason(&herd, CANARY_REASON_SPLIT);
+    for (uint32_t bp = 5000; bp < 5200; bp += 10) {
+        set(bp);
+    }
+    herd_await(&herd, 5190, COMMAND_MS);
+    stop_role(ringer);
+    herd_stop(&herd);
+}
+
+static int ring_for_ever(const char *db) {
+    canary_error error = CANARY_ERROR_INIT;
+    canary_store *own = NULL;
+
+    MUST(canary_store_open(db, NULL, &own, &error), error);
+    for (;;) {
+        canary_bell_info info = { .size = (uint32_t)sizeof info };
+
+        MUST(canary_bell_check(own, &info, &error), error);
+        sleep_us(1000);
+    }
+}
+
 static int roll_back_patiently(const char *db) {
     canary_error error = CANARY_ERROR_INIT;
     canary_store *own = NULL;
@@ -168,6 +220,9 @@ int main(int argc, char **argv) {
     if (argc > 2 && strcmp(argv[1], "rollback") == 0) {
         return roll_back_patiently(argv[2]);
     }
+    if (argc > 2 && strcmp(argv[1], "ring") == 0) {
+        return ring_for_ever(argv[2]);
+    }
     path = path_in("db");
     store = make_store(path, "main", 500);
     canary_store_close(&store);
@@ -183,6 +238,7 @@ int main(int argc, char **argv) {
     }
     rollback_of_locked();
     rollback_beside_short_lock();
+    rings_without_pause();
     canary_store_close(&store);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Any bytes as the bell of a store: they are read, they lower or leave exposure, they can be
- * repaired. The first byte cuts the input in two bells, rung one after the other. */
+ * repaired. Signed with the store's secret they may raise it until the store was looked at, and no
+ * longer. The first byte cuts the input in two bells, rung one after the other. */
 #include "claim.h"
 
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 #include <canary/storage.h>
 
 #include "base/hooks.h"
-#include "control/bell.h"
+#include "control/news.h"
 #include "storage/stores.h"
 
 enum { USERS = 64 };
@@ -23,6 +24,13 @@ static uint8_t before[USERS];
 static const char *doorbell(void *store) {
     (void)store;
     return path;
+}
+
+static int secret(void *transaction, uint8_t *out, canary_error *error) {
+    (void)transaction;
+    (void)error;
+    memset(out, 7, CANARY__SECRET);
+    return CANARY_OK;
 }
 
 static void decide(canary_ctx *ctx, uint8_t *cohorts) {
@@ -58,6 +66,7 @@ static canary_ctx *open_store(void) {
     canary__hooks_init(&hooks, &options);
     FUZZ_CLAIM(canary__memory_open(&hooks, &methods, &implementation, NULL) == 0);
     methods.doorbell = doorbell;
+    methods.secret = secret;
     FUZZ_CLAIM(canary_store_open_custom(&methods, implementation, &options, &store, NULL) == 0);
     FUZZ_CLAIM(canary_create(store, &spec, NULL, NULL, NULL) == 0);
     FUZZ_CLAIM(canary_set_percentage(store, "pay", 5000, NULL, NULL, NULL, NULL) == 0);
@@ -77,6 +86,48 @@ static void never_raised(canary_ctx *ctx) {
     }
 }
 
+/* What a watcher does when it was woken. */
+static void hear(canary_store *store) {
+    canary__store_lock(store);
+    (void)canary__store_refresh(store, CANARY_SOURCE_BELL, 0, NULL);
+    canary__store_unlock(store);
+}
+
+/* The bytes as news by somebody who has the secret; with `fitting` of the change that comes next. */
+static void signed_news(canary_ctx *ctx, const uint8_t *bytes, size_t size, int fitting) {
+    canary_store *store = canary_ctx_store(ctx);
+    const struct canary__follower *f = store->followers;
+    struct canary__bell_ringer ringer;
+    struct canary__news news;
+
+    memset(&news, 0, sizeof news);
+    memcpy(&news, bytes, size < sizeof news ? size : sizeof news);
+    if (fitting) {
+        news.id = store->head_id + 1;
+        news.revision = f->good.revision + 1;
+        news.percentage_bp %= CANARY_BP_MAX + 1;
+        news.stage = canary__row_stage_of(&f->good, news.percentage_bp);
+        canary__row_digest_parse(store->head_hash, news.previous_hash);
+        canary__row_digest_parse(f->good.checksum, news.row_before);
+        news.phase[sizeof news.phase - 1] = '\0';
+        memset(news.rollout, 0, sizeof news.rollout);
+        memcpy(news.rollout, "pay", 3);
+    }
+    if (canary__bell_ringer_open(&ringer, path, NULL) != 0) {
+        return;
+    }
+    canary__news_sign(&news, &ringer, store->secret);
+    (void)canary__bell_ringer_ring(&ringer, path, &news, sizeof news, NULL);
+    canary__bell_ringer_close(&ringer, path);
+    hear(store);
+    if (store->confirm_at != 0) {
+        store->confirm_at = 1;
+        hear(store);
+    }
+    FUZZ_CLAIM(store->confirm_at == 0);
+    never_raised(ctx);
+}
+
 static void listen_to(canary_ctx *ctx, const uint8_t *bytes, size_t size) {
     canary_store *store = canary_ctx_store(ctx);
     canary_ctx_info info = CANARY_CTX_INFO_INIT;
@@ -84,6 +135,8 @@ static void listen_to(canary_ctx *ctx, const uint8_t *bytes, size_t size) {
     canary_options options = CANARY_OPTIONS_INIT;
 
     put_bell(bytes, size);
+    hear(store);
+    never_raised(ctx);
     (void)canary_refresh(store, NULL);
     never_raised(ctx);
     FUZZ_CLAIM(canary_info(ctx, &info) == 0);
@@ -94,6 +147,8 @@ static void listen_to(canary_ctx *ctx, const uint8_t *bytes, size_t size) {
     FUZZ_CLAIM(canary_open_in(store, "pay", &options, &fresh, NULL) == 0);
     never_raised(fresh);
     canary_close(&fresh);
+    signed_news(ctx, bytes, size, 0);
+    signed_news(ctx, bytes, size, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
