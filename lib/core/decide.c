@@ -26,17 +26,31 @@ __attribute__((noinline)) int canary__rules_decide(canary_ctx *ctx, struct canar
 }
 
 /* The ways out of a decision are functions of their own, called last: so the commonest ones need no
- * stack frame, and what they do not use is not computed. */
-static __attribute__((noinline)) int split_text(canary_ctx *ctx, const char *user_id,
-                                                uint64_t word) {
-    return canary__bucket_below(canary__rules_hash(ctx, word, user_id, strlen(user_id)),
+ * stack frame, or a small one, and what they do not use is not computed. */
+static __attribute__((noinline)) int split_text(const char *user_id, uint64_t word) {
+    return canary__bucket_below(canary__hash_one(&canary__hash_plain, user_id, strlen(user_id)),
                                 canary__rules_percentage(word));
 }
 
-static __attribute__((noinline)) int split_bytes(canary_ctx *ctx, const void *user_id, size_t size,
-                                                 uint64_t word) {
-    return canary__bucket_below(canary__rules_hash(ctx, word, user_id, size),
+static __attribute__((noinline)) int split_bytes(const void *user_id, size_t size, uint64_t word) {
+    return canary__bucket_below(canary__hash_one(&canary__hash_plain, user_id, size),
                                 canary__rules_percentage(word));
+}
+
+/* Nothing but a percentage and a salt. */
+static __attribute__((noinline)) int salted_bytes(canary_ctx *ctx, const void *user_id, size_t size,
+                                                  uint64_t word) {
+    uint32_t percentage = canary__rules_percentage(word);
+
+    if (percentage == 0 || percentage == CANARY_BP_MAX) {
+        return percentage != 0;
+    }
+    return canary__bucket_below(canary__rules_hash(ctx, word, user_id, size), percentage);
+}
+
+static __attribute__((noinline)) int salted_text(canary_ctx *ctx, const char *user_id,
+                                                 uint64_t word) {
+    return salted_bytes(ctx, user_id, strlen(user_id), word);
 }
 
 static __attribute__((noinline)) int slow_text(canary_ctx *ctx, const char *user_id) {
@@ -53,11 +67,6 @@ static __attribute__((noinline)) int slow_bytes(canary_ctx *ctx, const void *use
     return canary__rules_decide(ctx, &subject, &reason);
 }
 
-/* Nothing but a percentage, with or without a salt. */
-static int is_plain(uint64_t word) {
-    return (word & (CANARY__WORD_FLAGS & ~CANARY__WORD_SALT)) == CANARY__WORD_PLAIN;
-}
-
 int canary_should_use_new(canary_ctx *ctx, const char *user_id) {
     uint64_t word;
 
@@ -65,13 +74,16 @@ int canary_should_use_new(canary_ctx *ctx, const char *user_id) {
         return CANARY_OLD;
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
-    if (LIKELY(is_plain(word))) {
+    if (LIKELY((word & CANARY__WORD_FLAGS) == CANARY__WORD_PLAIN)) {
         uint32_t percentage = canary__rules_percentage(word);
 
         if (percentage == 0 || percentage == CANARY_BP_MAX) {
             return percentage != 0;
         }
-        return split_text(ctx, user_id, word);
+        return split_text(user_id, word);
+    }
+    if ((word & CANARY__WORD_FLAGS) == CANARY__WORD_SALTED) {
+        return salted_text(ctx, user_id, word);
     }
     return (word & CANARY__WORD_ANY_KILL) != 0 ? CANARY_OLD : slow_text(ctx, user_id);
 }
@@ -83,13 +95,16 @@ int canary_should_use_new_n(canary_ctx *ctx, const void *user_id, uint64_t user_
         return CANARY_OLD;
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
-    if (LIKELY(is_plain(word))) {
+    if (LIKELY((word & CANARY__WORD_FLAGS) == CANARY__WORD_PLAIN)) {
         uint32_t percentage = canary__rules_percentage(word);
 
         if (percentage == 0 || percentage == CANARY_BP_MAX) {
             return percentage != 0;
         }
-        return split_bytes(ctx, user_id, (size_t)user_id_size, word);
+        return split_bytes(user_id, (size_t)user_id_size, word);
+    }
+    if ((word & CANARY__WORD_FLAGS) == CANARY__WORD_SALTED) {
+        return salted_bytes(ctx, user_id, (size_t)user_id_size, word);
     }
     return (word & CANARY__WORD_ANY_KILL) != 0 ? CANARY_OLD
                                                : slow_bytes(ctx, user_id, (size_t)user_id_size);
@@ -105,7 +120,7 @@ int canary_should_use_new_hash(canary_ctx *ctx, const void *user_id, uint64_t us
         return CANARY_OLD;
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
-    if (LIKELY(is_plain(word))) {
+    if ((word & CANARY__WORD_FLAGS & ~CANARY__WORD_SALT) == CANARY__WORD_PLAIN) {
         return canary__rules_split(word, hash);
     }
     if (user_id != NULL && user_id_size > 0) {

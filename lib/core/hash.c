@@ -44,6 +44,12 @@ void canary__hash_begin(struct canary__hash_start *start, const char *prefix, si
     /* Between two blocks libsodium's state is the chaining value of FIPS 180-4, in the order of its
      * words; if that ever changed, no kernel would pass its proof. */
     memcpy(start->state, start->sodium.state, sizeof start->state);
+    for (int i = 0; i < 2; i++) {
+        start->abef[i] = start->state[5 - i];
+        start->abef[2 + i] = start->state[1 - i];
+        start->cdgh[i] = start->state[7 - i];
+        start->cdgh[2 + i] = start->state[3 - i];
+    }
     start->absorbed = (uint32_t)whole;
     start->tail_size = (uint32_t)(prefix_size - whole);
     memcpy(start->tail, prefix + whole, start->tail_size);

@@ -18,7 +18,9 @@
 
 /* A hash that has absorbed a prefix: the salt and its colon. */
 struct canary__hash_start {
-    uint32_t state[8];      /* after the whole blocks of the prefix */
+    uint32_t state[8]; /* after the whole blocks of the prefix */
+    uint32_t abef[4];  /* the same, f, e, b, a and h, g, d, c: as x86 wants them */
+    uint32_t cdgh[4];
     uint32_t absorbed;      /* their bytes */
     uint32_t tail_size;     /* 0 to 63: the rest of the prefix */
     unsigned char tail[64]; /* followed by zeros */

@@ -7,8 +7,12 @@
     { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 }
 
 const uint32_t canary__sha256_initial[8] = INITIAL;
-const struct canary__hash_start canary__hash_plain = { .state = INITIAL,
-                                                       .sodium = { .state = INITIAL } };
+const struct canary__hash_start canary__hash_plain = {
+    .state = INITIAL,
+    .abef = { 0x9b05688c, 0x510e527f, 0xbb67ae85, 0x6a09e667 },
+    .cdgh = { 0x5be0cd19, 0x1f83d9ab, 0xa54ff53a, 0x3c6ef372 },
+    .sodium = { .state = INITIAL },
+};
 
 _Alignas(64) const uint32_t canary__sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,

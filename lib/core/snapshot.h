@@ -41,6 +41,7 @@
 #define CANARY__WORD_SHIFT 24                         /* generation above, 40 bits, never 0 */
 /* What the short path can handle: nothing but a percentage. */
 #define CANARY__WORD_PLAIN (CANARY__WORD_ALIVE | CANARY__WORD_LOADED)
+#define CANARY__WORD_SALTED (CANARY__WORD_PLAIN | CANARY__WORD_SALT)
 #define CANARY__WORD_ANY_KILL (CANARY__WORD_KILLED | CANARY__WORD_KILLED_LOCAL)
 
 #define CANARY__RING 8u
