@@ -166,6 +166,31 @@ CANARY_API int canary_store_open_custom(const canary_storage_methods *methods, v
                                         const canary_options *options, canary_store **out,
                                         canary_error *error);
 
+/* For a store that is read whole and written whole, as a file, an object in a bucket or one value on
+ * a server is: does everything that depends on keys. Puts in the place of `*methods` and
+ * `*implementation` ones that hold the rows of the open transaction in memory and know of keys, order,
+ * ranges, replacing, removing and the append-only trail. The methods given then have less to do:
+ *
+ *   read     is called at most once for each table in a transaction, with a range of everything, and
+ *            may give the rows in any order; a row that does not fit its table, or two with one key,
+ *            is answered to the reader as CANARY_E_CORRUPT.
+ *   write    is called only right before end(commit), once for each row of the new state, by table
+ *            and then in key order; every table has been read by then. What was there before is gone
+ *            but for what is written again.
+ *   remove   is never called and may be NULL.
+ *   end      is told to commit in write transactions only.
+ *
+ * Everything else is as above; optional operations are passed on. One transaction of a handle can be
+ * open at a time, a second begin() is _BUSY; libcanary never needs two.
+ * Each transaction costs the reading of the tables it asks for, and each commit the writing of all.
+ * `methods->size` must be set and stays; its strings must live as long as the store. From success on
+ * the given implementation belongs to the new one, whose `close` closes it too.
+ * Thread: any thread. Blocking: may allocate, never waits. Errors: CANARY_E_INVALID (a pointer is
+ * NULL, a required operation but `remove` missing, version 0 or size too small), _UNSUPPORTED (version
+ * above this library's), _NOMEM; on failure nothing has changed. */
+CANARY_API int canary_storage_make_whole(canary_storage_methods *methods, void **implementation,
+                                         canary_error *error);
+
 /* For implementations: fills `error` (NULL is allowed) with a code, the implementation's own code
  * and a message, cut to fit, and returns `code`. No format strings: build the text with snprintf.
  * Thread: one thread per object. Blocking: wait-free. */
