@@ -13,6 +13,8 @@
 #include <cmocka.h>
 #include <sodium/crypto_hash_sha256.h>
 
+#include "forced.h"
+
 enum { USERS = 1000000, ID_ROOM = 12 };
 
 static const char *cohorts_path;
@@ -124,10 +126,14 @@ static void nobody_moved(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(nobody_moved) };
+    int status = forced_kernel();
 
     if (argc != 2) {
         fprintf(stderr, "usage: %s cohorts.tsv\n", argv[0]);
         return 2;
+    }
+    if (status != 0) {
+        return status;
     }
     cohorts_path = argv[1];
     return cmocka_run_group_tests(tests, prepare, clear);

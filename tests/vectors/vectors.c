@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "forced.h"
+
 #define ROLLOUT "vectors"
 
 enum { LINE_MAX_BYTES = 1000, ID_MAX = 256 };
@@ -304,10 +306,14 @@ int main(int argc, char **argv) {
         cmocka_unit_test(hash_and_bucket),  cmocka_unit_test(decisions_at_the_edges),
         cmocka_unit_test(batch_of_all),
     };
+    int status = forced_kernel();
 
     if (argc != 2) {
         fprintf(stderr, "usage: %s vectors.tsv\n", argv[0]);
         return 2;
+    }
+    if (status != 0) {
+        return status;
     }
     vectors_path = argv[1];
     return cmocka_run_group_tests(tests, load, unload);
