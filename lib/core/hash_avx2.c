@@ -14,11 +14,17 @@
 enum { LANES = 8, WORDS = 16 };
 #define BLOCK 64u
 
-INLINE __m256i add(__m256i a, __m256i b) {
+typedef __m256i vector;
+
+INLINE vector everywhere(uint32_t number) {
+    return _mm256_set1_epi32((int)number);
+}
+
+INLINE vector add(vector a, vector b) {
     return _mm256_add_epi32(a, b);
 }
 
-INLINE __m256i xor3(__m256i a, __m256i b, __m256i c) {
+INLINE vector xor3(vector a, vector b, vector c) {
     return _mm256_xor_si256(_mm256_xor_si256(a, b), c);
 }
 
@@ -28,11 +34,11 @@ INLINE __m256i xor3(__m256i a, __m256i b, __m256i c) {
 #define ROTATIONS(x, i, j, k) xor3(ROTATE(x, i), ROTATE(x, j), ROTATE(x, k))
 #define ROTATIONS_AND_SHIFT(x, i, j, k) xor3(ROTATE(x, i), ROTATE(x, j), _mm256_srli_epi32(x, k))
 
-INLINE __m256i choose(__m256i e, __m256i f, __m256i g) {
+INLINE vector choose(vector e, vector f, vector g) {
     return _mm256_xor_si256(g, _mm256_and_si256(e, _mm256_xor_si256(f, g)));
 }
 
-INLINE __m256i majority(__m256i a, __m256i b, __m256i c) {
+INLINE vector majority(vector a, vector b, vector c) {
     return _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(c, _mm256_or_si256(a, b)));
 }
 
@@ -57,21 +63,21 @@ static void fill(const struct canary__hash_start *start, const canary_user *user
     }
 }
 
-INLINE __m256i load_words(const unsigned char *p) {
-    const __m256i order = _mm256_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203,
-                                            0x0c0d0e0f08090a0b, 0x0405060700010203);
+INLINE vector load_words(const unsigned char *p) {
+    const vector order = _mm256_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203,
+                                           0x0c0d0e0f08090a0b, 0x0405060700010203);
 
     return _mm256_shuffle_epi8(_mm256_loadu_si256((const __m256i *)(const void *)p), order);
 }
 
 /* Eight words of each of eight rows become eight columns. */
 INLINE void transpose(unsigned char rows[LANES][BLOCK], unsigned at, __m256i *w) {
-    __m256i pairs[LANES];
-    __m256i fours[LANES];
+    vector pairs[LANES];
+    vector fours[LANES];
 
     for (int i = 0; i < LANES; i += 2) {
-        __m256i even = load_words(rows[i] + at);
-        __m256i odd = load_words(rows[i + 1] + at);
+        vector even = load_words(rows[i] + at);
+        vector odd = load_words(rows[i + 1] + at);
 
         pairs[i] = _mm256_unpacklo_epi32(even, odd);
         pairs[i + 1] = _mm256_unpackhi_epi32(even, odd);
@@ -88,86 +94,22 @@ INLINE void transpose(unsigned char rows[LANES][BLOCK], unsigned at, __m256i *w)
     }
 }
 
-INLINE __m256i scheduled(const __m256i *w, int t) {
-    __m256i w15 = w[(t + 1) & 15];
-    __m256i w2 = w[(t + 14) & 15];
-
-    return add(add(w[t], ROTATIONS_AND_SHIFT(w15, 7, 18, 3)),
-               add(w[(t + 9) & 15], ROTATIONS_AND_SHIFT(w2, 17, 19, 10)));
-}
-
-/* One round; the registers change names instead of places, eight rounds come round. */
-#define ROUND(a, b, c, d, e, f, g, h, t)                                                           \
-    do {                                                                                           \
-        __m256i sum = add(h, add(w[t], _mm256_set1_epi32((int)k[t])));                             \
-                                                                                                   \
-        sum = add(sum, add(ROTATIONS(e, 6, 11, 25), choose(e, f, g)));                             \
-        d = add(d, sum);                                                                           \
-        h = add(sum, add(ROTATIONS(a, 2, 13, 22), majority(a, b, c)));                             \
-    } while (0)
-
-#define EIGHT_ROUNDS(step, t)                                                                      \
-    step(t);                                                                                       \
-    ROUND(a, b, c, d, e, f, g, h, t);                                                              \
-    step(t + 1);                                                                                   \
-    ROUND(h, a, b, c, d, e, f, g, t + 1);                                                          \
-    step(t + 2);                                                                                   \
-    ROUND(g, h, a, b, c, d, e, f, t + 2);                                                          \
-    step(t + 3);                                                                                   \
-    ROUND(f, g, h, a, b, c, d, e, t + 3);                                                          \
-    step(t + 4);                                                                                   \
-    ROUND(e, f, g, h, a, b, c, d, t + 4);                                                          \
-    step(t + 5);                                                                                   \
-    ROUND(d, e, f, g, h, a, b, c, t + 5);                                                          \
-    step(t + 6);                                                                                   \
-    ROUND(c, d, e, f, g, h, a, b, t + 6);                                                          \
-    step(t + 7);                                                                                   \
-    ROUND(b, c, d, e, f, g, h, a, t + 7)
-
-#define AS_LOADED(t) ((void)0)
-#define NEXT_WORD(t) (w[t] = scheduled(w, t))
-
-static TARGET void compress(__m256i *state, __m256i *w) {
-    __m256i a = state[0];
-    __m256i b = state[1];
-    __m256i c = state[2];
-    __m256i d = state[3];
-    __m256i e = state[4];
-    __m256i f = state[5];
-    __m256i g = state[6];
-    __m256i h = state[7];
-    const uint32_t *k = canary__sha256_k;
-
-    EIGHT_ROUNDS(AS_LOADED, 0);
-    EIGHT_ROUNDS(AS_LOADED, 8);
-    for (k += WORDS; k < canary__sha256_k + 64; k += WORDS) {
-        EIGHT_ROUNDS(NEXT_WORD, 0);
-        EIGHT_ROUNDS(NEXT_WORD, 8);
-    }
-    state[0] = add(state[0], a);
-    state[1] = add(state[1], b);
-    state[2] = add(state[2], c);
-    state[3] = add(state[3], d);
-    state[4] = add(state[4], e);
-    state[5] = add(state[5], f);
-    state[6] = add(state[6], g);
-    state[7] = add(state[7], h);
-}
+#include "core/hash_rounds.h"
 
 static TARGET void group(const struct canary__hash_start *start, const canary_user *const *lanes,
                          unsigned blocks, uint32_t *hashes) {
-    __m256i state[8];
+    vector state[8];
     uint32_t lengths[LANES];
 
     for (int i = 0; i < 8; i++) {
-        state[i] = _mm256_set1_epi32((int)start->state[i]);
+        state[i] = everywhere(start->state[i]);
     }
     for (int i = 0; i < LANES; i++) {
         lengths[i] = 8 * (start->absorbed + start->tail_size + (uint32_t)lanes[i]->size);
     }
     for (unsigned block = 0; block < blocks; block++) {
         unsigned char rows[LANES][BLOCK];
-        __m256i w[WORDS];
+        vector w[WORDS];
 
         for (int i = 0; i < LANES; i++) {
             fill(start, lanes[i], block, rows[i]);
