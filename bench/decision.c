@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What one decision costs, and one of many, against floors measured in the same rounds. */
+/* What one decision costs, against floors measured in the same rounds. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "lib/block.h"
 #include "lib/record.h"
@@ -9,7 +8,7 @@
 #include "lib/subject.h"
 #include "lib/timing.h"
 
-enum { ROUNDS = 301, TURN_NS = 300000, HALF_BP = 2500, BATCH = 4096 };
+enum { ROUNDS = 301, TURN_NS = 300000, HALF_BP = 2500 };
 
 /* As many cycles of the reference machine as 3 ns. */
 #define STATIC_NS 3.0
@@ -109,60 +108,6 @@ static void with_hashing(const struct bench_ids *ids) {
     canary_close(&subject.ctx);
 }
 
-static int has_wide_vectors(void) {
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2");
-#else
-    return 0;
-#endif
-}
-
-static void many_at_once(const struct bench_ids *ids) {
-    static const char budget[] = "many users at once: half a single decision per user";
-    static const uint64_t sizes[] = { 1, 4, 8, 16, 64, 256, BATCH };
-    enum { SIZES = sizeof sizes / sizeof sizes[0] };
-    struct bench_subject subject[SIZES];
-    static struct bench_case cases[SIZES + 2];
-    static char names[SIZES][40];
-    canary_ctx *ctx = bench_ctx(HALF_BP, NULL, BENCH_NO_PINS, ids);
-    char figure[120];
-
-    for (int i = 0; i < SIZES; i++) {
-        subject[i] = (struct bench_subject){ .ctx = ctx, .ids = ids };
-        bench_batch(&subject[i], sizes[i]);
-        snprintf(names[i], sizeof names[i], "%d users a call", (int)sizes[i]);
-        cases[i] = (struct bench_case){ names[i], bench_many, &subject[i], 0, { 0 } };
-    }
-    cases[SIZES] = (struct bench_case){ .name = "single decisions, each waits for the one before",
-                                        .work = bench_bytes_dependent,
-                                        .data = &subject[0] };
-    cases[SIZES + 1] = (struct bench_case){ .name = "single decisions, one after the other",
-                                            .work = bench_bytes,
-                                            .data = &subject[0] };
-    bench_rounds(cases, SIZES + 2, ROUNDS, TURN_NS);
-    bench_heading("Many users at once, 36-byte ids, a user (25 %, no salt)");
-    for (int i = 0; i <= SIZES + 1; i++) {
-        bench_figure(cases[i].name, "ns", bench_time(&cases[i]));
-    }
-    snprintf(figure, sizeof figure, "%.1f ns a user; single %.1f ns, overlapping %.1f ns",
-             bench_time(&cases[SIZES - 2]).median, bench_time(&cases[SIZES]).median,
-             bench_time(&cases[SIZES + 1]).median);
-    bench_note(
-        "a single decision is one whose answer is waited for; a loop of nothing else overlaps "
-        "two, and 256 a call take %.2f times as long as that",
-        bench_ratio(&cases[SIZES - 2], &cases[SIZES + 1]).median);
-    if (has_wide_vectors()) {
-        bench_at_most(budget, figure, bench_ratio(&cases[SIZES - 2], &cases[SIZES]).median, 0.5);
-    } else {
-        bench_no_figure(budget, "not on this machine: neither AVX2 nor AVX-512");
-    }
-    for (int i = 0; i < SIZES; i++) {
-        free(subject[i].batch);
-        free(subject[i].cohorts);
-    }
-    canary_close(&ctx);
-}
-
 int main(int argc, char **argv) {
     const struct bench_ids *ids;
 
@@ -171,7 +116,6 @@ int main(int argc, char **argv) {
     ids = bench_ids_new(36);
     without_hashing(ids);
     with_hashing(ids);
-    many_at_once(ids);
     bench_heading("Recording outcomes");
     bench_no_figure("recording an outcome: 15 ns", "not yet: the library records none so far");
     return bench_end();

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/kernels.h"
 #include "lib/record.h"
 #include "lib/rounds.h"
 #include "lib/subject.h"
@@ -153,7 +154,7 @@ static void report(const char *name, bench_work_fn work, void *data, uint64_t ca
     }
 }
 
-int main(int argc, char **argv) {
+static void each_kind(void) {
     static const struct {
         const char *name;
         bench_work_fn work;
@@ -172,22 +173,53 @@ int main(int argc, char **argv) {
         { "25 %, 36 bytes, all are pinned", bench_text, HALF_BP, 36, NULL, BENCH_ALL_PINNED },
         { "25 %, 64 bytes", bench_text, HALF_BP, 64, NULL, BENCH_NO_PINS },
         { "25 %, 200 bytes", bench_text, HALF_BP, 200, NULL, BENCH_NO_PINS },
-        { "25 %, 36 bytes, 64 users a call", bench_many, HALF_BP, 36, NULL, BENCH_NO_PINS },
+        { "25 %, 36 bytes, 64 users a call, a user", bench_many, HALF_BP, 36, NULL, BENCH_NO_PINS },
     };
 
-    bench_begin("instructions", argc, argv);
-    bench_pin(0); /* the two take turns */
     bench_heading("Instructions of one decision");
-    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (unsigned i = 0; i < (bench_is_smoke() ? 4 : sizeof cases / sizeof cases[0]); i++) {
         struct bench_subject subject = { .ids = bench_ids_new(cases[i].size) };
 
         subject.ctx = bench_ctx(cases[i].percentage_bp, cases[i].salt, cases[i].pins, subject.ids);
         bench_batch(&subject, BATCH);
-        if (map_count == 0) {
-            read_maps();
-        }
         report(cases[i].name, cases[i].work, &subject, cases[i].work == bench_many ? BATCH : CALLS);
         canary_close(&subject.ctx);
+    }
+}
+
+/* In a process that hashes by one kernel alone. */
+static void one_kernel(const char *kernel) {
+    struct bench_subject subject = { .ids = bench_ids_new(36) };
+    char line[120];
+    int one;
+    int many;
+
+    bench_kernel_serves(&one, &many);
+    subject.ctx = bench_ctx(HALF_BP, NULL, BENCH_NO_PINS, subject.ids);
+    bench_batch(&subject, BATCH);
+    if (one || many) {
+        bench_heading("Instructions by kernel (25 %, 36 bytes)");
+    }
+    if (one) {
+        snprintf(line, sizeof line, "%s, id with its length", kernel);
+        report(line, bench_bytes, &subject, CALLS);
+    }
+    if (many) {
+        snprintf(line, sizeof line, "%s, 64 users a call, a user", kernel);
+        report(line, bench_many, &subject, bench_is_smoke() ? 8 : BATCH);
+    }
+    canary_close(&subject.ctx);
+}
+
+int main(int argc, char **argv) {
+    bench_begin("instructions", argc, argv);
+    bench_pin(0); /* the two take turns */
+    read_maps();
+    if (bench_kernel() != NULL) {
+        one_kernel(bench_kernel());
+    } else {
+        each_kind();
+        bench_each_kernel(argv);
     }
     return bench_end();
 }

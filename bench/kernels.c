@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Ids of several lengths, without a salt, with one, and with pinned users, by every way to compute
- * SHA-256 that this machine has. A process chooses once, so each way has a process of its own, in
- * which CANARY_SHA256 names it. */
-#include <errno.h>
+ * SHA-256 that this machine has. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "lib/kernels.h"
 #include "lib/record.h"
 #include "lib/rounds.h"
 #include "lib/subject.h"
@@ -16,7 +11,6 @@
 
 enum { ROUNDS = 61, TURN_NS = 200000, HALF_BP = 2500, BATCH = 256, LENGTHS = 5 };
 
-static const char *const kernels[] = { "libsodium", "shani", "armv8", "avx2", "avx512" };
 static const uint32_t lengths[LENGTHS] = { 8, 16, 36, 64, 200 };
 
 static const struct {
@@ -59,49 +53,21 @@ static void run(const char *kernel, bench_work_fn work, const char *what) {
     }
 }
 
-/* In the process that has the kernel; those for many at once leave single decisions to another, and
- * a processor without the instructions leaves both. */
-static void run_kernel(const char *kernel) {
-    canary_ctx_info info = CANARY_CTX_INFO_INIT;
-    canary_ctx *ctx = bench_ctx(HALF_BP, NULL, BENCH_NO_PINS, NULL);
-
-    bench_use((unsigned)canary_should_use_new(ctx, "alice"));
-    if (canary_info(ctx, &info) != CANARY_OK) {
-        bench_die("canary_info", "fails");
-    }
-    canary_close(&ctx);
-    if (strcmp(info.hash_kernel, kernel) == 0) {
-        run(kernel, bench_bytes, "One a call");
-    }
-    if (strcmp(info.hash_many_kernel, kernel) == 0) {
-        run(kernel, bench_many, "256 a call");
-    }
-    if (strcmp(info.hash_kernel, kernel) != 0 && strcmp(info.hash_many_kernel, kernel) != 0) {
-        printf("\n%s: not on this machine\n", kernel);
-    }
-}
-
 int main(int argc, char **argv) {
-    const char *kernel = getenv("CANARY_BENCH_KERNEL");
-    int status = 0;
-
     bench_begin("kernels", argc, argv);
-    if (kernel != NULL) {
-        bench_pin(0);
-        run_kernel(kernel);
-        return bench_end();
-    }
-    for (unsigned i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
-        pid_t child = fork();
+    if (bench_kernel() == NULL) {
+        bench_each_kernel(argv);
+    } else {
+        int one;
+        int many;
 
-        if (child == 0) {
-            setenv("CANARY_SHA256", kernels[i], 1);
-            setenv("CANARY_BENCH_KERNEL", kernels[i], 1);
-            execv("/proc/self/exe", argv);
-            _exit(127);
+        bench_pin(0);
+        bench_kernel_serves(&one, &many);
+        if (one) {
+            run(bench_kernel(), bench_bytes, "One a call");
         }
-        if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
-            bench_die(kernels[i], "the process that measures it failed");
+        if (many) {
+            run(bench_kernel(), bench_many, "256 a call");
         }
     }
     return bench_end();
