@@ -31,13 +31,14 @@ static json_t *to_json(const canary_storage_value *value) {
                                                        : json_stringn(value->data, value->size);
 
     if (json == NULL && value->type == CANARY_VALUE_BLOB) {
-        json = json_array();
+        json_auto_t *list = json_array();
+
         for (uint64_t i = 0; i < value->size; i++) {
-            if (json_array_append_new(json, json_integer(bytes[i])) != 0) {
-                json_decref(json);
+            if (json_array_append_new(list, json_integer(bytes[i])) != 0) {
                 return NULL;
             }
         }
+        return json_incref(list);
     }
     return json;
 }
@@ -89,13 +90,13 @@ static int read_rows(void *pointer, int number, const canary_storage_range *rang
 static int write_row(void *pointer, const canary_storage_row *row, canary_error *error) {
     const canary_storage_table *table = canary_storage_table_get(row->table);
     const struct store *store = pointer;
-    json_t *json = json_object();
+    json_t *json = json_object(), *rows = json_object_get(store->now, table->name);
     int failed = 0;
 
     for (uint32_t i = 0; i < row->count; i++) {
         failed |= json_object_set_new(json, table->columns[i], to_json(&row->values[i]));
     }
-    failed |= json_array_append_new(json_object_get(store->now, table->name), json);
+    failed |= json_array_append_new(rows, json);
     return failed ? canary_storage_fail(error, CANARY_E_NOMEM, 0, "no memory for a row")
                   : CANARY_OK;
 }
@@ -157,23 +158,28 @@ static const char *doorbell(void *pointer) {
 int json_store_open(const char *directory, canary_storage_methods *methods, void **implementation,
                     canary_error *error) {
     struct store *store = calloc(1, sizeof *store);
+    int code;
 
     if (store == NULL || realpath(directory, store->directory) == NULL) {
-        free(store);
-        return canary_storage_fail(error, CANARY_E_IO, errno, "cannot find the directory");
+        code = canary_storage_fail(error, CANARY_E_IO, errno, "cannot find the directory");
+    } else {
+        snprintf(store->path, sizeof store->path, "%s/rollouts.json", store->directory);
+        snprintf(store->fresh, sizeof store->fresh, "%s/rollouts.json-new", store->directory);
+        snprintf(store->bell, sizeof store->bell, "%s/rollouts.json-doorbell", store->directory);
+        *methods = (canary_storage_methods){ .size = sizeof *methods,
+                                             .version = CANARY_STORAGE_VERSION,
+                                             .name = "json",
+                                             .begin = begin,
+                                             .read = read_rows,
+                                             .write = write_row,
+                                             .end = end,
+                                             .close = free,
+                                             .doorbell = doorbell };
+        *implementation = store;
+        code = canary_storage_make_whole(methods, implementation, error);
     }
-    snprintf(store->path, sizeof store->path, "%s/rollouts.json", store->directory);
-    snprintf(store->fresh, sizeof store->fresh, "%s/rollouts.json-new", store->directory);
-    snprintf(store->bell, sizeof store->bell, "%s/rollouts.json-doorbell", store->directory);
-    *methods = (canary_storage_methods){ .size = sizeof *methods,
-                                         .version = CANARY_STORAGE_VERSION,
-                                         .name = "json",
-                                         .begin = begin,
-                                         .read = read_rows,
-                                         .write = write_row,
-                                         .end = end,
-                                         .close = free,
-                                         .doorbell = doorbell };
-    *implementation = store;
-    return canary_storage_make_whole(methods, implementation, error);
+    if (code != CANARY_OK) {
+        free(store);
+    }
+    return code;
 }
