@@ -74,6 +74,8 @@ static void judge_hash(const struct bench_case *decision, const struct bench_cas
 static void with_hashing(const struct bench_ids *ids) {
     struct bench_subject subject = { .ctx = bench_ctx(HALF_BP, NULL, BENCH_NO_PINS, ids),
                                      .ids = ids };
+    struct bench_subject fraction = { .ctx = bench_ctx(3333, NULL, BENCH_NO_PINS, ids),
+                                      .ids = ids };
     canary_ctx_info info = CANARY_CTX_INFO_INIT;
     struct bench_block best = bench_block_best();
     struct bench_blocks bare = { best.one, ids->blocks };
@@ -86,6 +88,7 @@ static void with_hashing(const struct bench_ids *ids) {
         { .name = "decision, each waits for the one before", .work = bench_text_dependent },
         { .name = "decision, id with its length, each waits", .work = bench_bytes_dependent },
         { .name = "libsodium's bare block, one after the other", .work = bench_blocks_run },
+        { .name = "decision at 33.33 %, one after the other", .work = bench_text },
         BENCH_CYCLE,
     };
 
@@ -93,10 +96,11 @@ static void with_hashing(const struct bench_ids *ids) {
     cases[0].data = &bare;
     cases[3].data = &bare;
     cases[6].data = &sodium;
+    cases[7].data = &fraction;
     cases[1].data = cases[2].data = cases[4].data = cases[5].data = &subject;
-    bench_rounds(cases, 8, ROUNDS, TURN_NS);
+    bench_rounds(cases, 9, ROUNDS, TURN_NS);
     bench_heading("A decision that hashes a 36-byte id (25 %, no salt)");
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         bench_figure(cases[i].name, "ns", bench_time(&cases[i]));
     }
     bench_note("the bare block is made by %s; the library hashes one id by %s, many by %s",
@@ -106,6 +110,7 @@ static void with_hashing(const struct bench_ids *ids) {
     judge_hash(&cases[2], &cases[0], "the same, id with its length: 1.15 blocks");
     judge_hash(&cases[5], &cases[3], "the same, each waiting: 1.15 blocks");
     canary_close(&subject.ctx);
+    canary_close(&fraction.ctx);
 }
 
 int main(int argc, char **argv) {

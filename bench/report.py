@@ -29,15 +29,21 @@ def read_lines(path):
         return [json.loads(line) for line in file if line.strip()]
 
 
-def read_texts(build):
-    """What programs printed that do not record: name to text."""
-    texts = {}
+def read_log(build):
+    """What programs printed, by name, and the names of those that failed."""
+    texts, failed = {}, []
     try:
         for test in read_lines(os.path.join(build, "meson-logs", "benchmarklog.json")):
-            texts[test["name"]] = (test.get("stdout") or "").rstrip()
+            texts[test["name"]] = ((test.get("stdout") or "") + (test.get("stderr") or "")).rstrip()
+            if test["result"] not in ("OK", "SKIP"):
+                failed.append(test["name"])
     except (OSError, ValueError):
         pass
-    return texts
+    return texts, failed
+
+
+def program_of(name):
+    return name.replace(" ", "_")
 
 
 def number(value):
@@ -170,7 +176,7 @@ def page(style, found):
         yield from (pivoted_tables if program in PIVOTED else plain_tables)(style, own)
     recorded = {line["program"] for line in lines}
     for name, text in found["texts"].items():
-        if name.replace(" ", "_") not in recorded and text:
+        if program_of(name) not in recorded and text:
             yield from style.heading(name.capitalize(), 3)
             yield from style.text(text)
 
@@ -195,8 +201,9 @@ def main():
     parser.add_argument("--page")
     parser.add_argument("--picture")
     options = parser.parse_args()
+    texts, failed = read_log(options.build)
     found = {"machine": machine.describe(options.build), "lines": read_lines(options.record),
-             "texts": read_texts(options.build)}
+             "texts": texts}
     if options.load is not None:
         found["machine"]["load"] = options.load
     with open(options.json, "w", encoding="utf-8") as file:
@@ -211,10 +218,13 @@ def main():
     text = list(page(Plain(), found))
     start = text.index("Machine")
     print("\n".join(text[start - 1:] + text[:start - 1]))
-    missed = sum(line["kept"] is False for line in budgets_of(found["lines"]))
+    missed = [line["program"] for line in budgets_of(found["lines"]) if line["kept"] is False]
     if missed:
-        print(f"\n{missed} missed")
-    return 1 if missed else 0
+        print(f"\n{len(missed)} missed")
+    for name in failed:
+        if program_of(name) not in missed:
+            print(f"\n{name} failed:", *texts[name].splitlines()[-20:], sep="\n  ")
+    return 1 if missed or failed else 0
 
 
 if __name__ == "__main__":
