@@ -183,7 +183,7 @@ CANARY_API int canary_refresh(canary_store *store, canary_error *error);
  * names the one to use where it can be used; it is read once, when a process hashes for the first
  * time, and not in set-user-ID programs. All of them give the same answers. */
 #define CANARY_HASH_LIBSODIUM 1u /* "libsodium": runs everywhere */
-#define CANARY_HASH_SHANI 2u     /* "shani": x86 with SHA instructions */
+#define CANARY_HASH_SHANI 2u     /* "shani": x86 with SHA instructions and AVX */
 #define CANARY_HASH_ARMV8 4u     /* "armv8": aarch64 with SHA-2 instructions */
 #define CANARY_HASH_AVX2 8u      /* "avx2": x86, eight users at once */
 #define CANARY_HASH_AVX512 16u   /* "avx512": x86, sixteen users at once */

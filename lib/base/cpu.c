@@ -7,9 +7,8 @@
 #include <stdint.h>
 
 /* Bits of CPUID leaves 1 and 7, and of XCR0; Intel SDM volume 2A, "CPUID", and volume 1, 13.3. */
-#define LEAF1_ECX_SSSE3 (1u << 9)
-#define LEAF1_ECX_SSE41 (1u << 19)
 #define LEAF1_ECX_OSXSAVE (1u << 27)
+#define LEAF1_ECX_AVX (1u << 28)
 #define LEAF7_EBX_AVX2 (1u << 5)
 #define LEAF7_EBX_BMI2 (1u << 8)
 #define LEAF7_EBX_AVX512F (1u << 16)
@@ -62,7 +61,7 @@ unsigned canary__cpu_features(void) {
         return 0;
     }
     saved = (leaf1 & LEAF1_ECX_OSXSAVE) != 0 ? saved_registers() : 0;
-    if (all(ebx, LEAF7_EBX_SHA) && all(leaf1, LEAF1_ECX_SSSE3 | LEAF1_ECX_SSE41)) {
+    if (all(ebx, LEAF7_EBX_SHA) && all(leaf1, LEAF1_ECX_AVX) && all(saved, XCR0_YMM)) {
         found |= CANARY__CPU_SHANI;
     }
     if (all(ebx, LEAF7_EBX_AVX2 | LEAF7_EBX_BMI2) && all(saved, XCR0_YMM)) {

@@ -6,7 +6,9 @@
 
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("sha,sse4.1")))
+/* AVX for its instructions of three operands: a tenth fewer instructions, and so more of the next
+ * decision within the processor's sight. */
+#define TARGET __attribute__((target("sha,avx")))
 #define INLINE static inline TARGET __attribute__((always_inline))
 #define ONE canary__hash_shani_one
 #define MANY canary__hash_shani_many

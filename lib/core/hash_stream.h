@@ -184,9 +184,8 @@ static TARGET __attribute__((noinline)) uint32_t any(const struct canary__hash_s
 }
 
 /* The one block of an id behind a prefix that fits it: the id moved to its place in registers. */
-static TARGET __attribute__((noinline)) void behind_prefix(const struct canary__hash_start *start,
-                                                           const unsigned char *id, size_t size,
-                                                           struct block *out) {
+INLINE struct block behind_prefix(const struct canary__hash_start *start, const unsigned char *id,
+                                  size_t size) {
     unsigned part = start->tail_size % 16;
     vector back = load(moves + 32 - part);
     vector front = load(moves + 16 - part);
@@ -215,7 +214,7 @@ static TARGET __attribute__((noinline)) void behind_prefix(const struct canary__
     m.w[1] = either(m.w[1], load(start->tail + 16));
     m.w[2] = either(m.w[2], load(start->tail + 32));
     m.w[3] = either(m.w[3], load(start->tail + 48));
-    *out = completed(m, short_length(start->absorbed + start->tail_size + (uint32_t)size));
+    return completed(m, short_length(start->absorbed + start->tail_size + (uint32_t)size));
 }
 
 /* With what the start has absorbed. */
@@ -227,10 +226,8 @@ static TARGET __attribute__((noinline)) uint32_t
 one_behind_prefix(const struct canary__hash_start *start, const unsigned char *id, size_t size) {
     struct state before = begin(start);
     struct state s = before;
-    struct block m;
 
-    behind_prefix(start, id, size, &m);
-    compress(&s, m);
+    compress(&s, behind_prefix(start, id, size));
     return first_word(s, before);
 }
 
@@ -251,11 +248,8 @@ TARGET uint32_t ONE(const struct canary__hash_start *start, const void *id, size
 }
 
 INLINE struct block block_of(const struct canary__hash_start *start, const canary_user *user) {
-    struct block m;
-
     if (start->tail_size != 0) {
-        behind_prefix(start, user->id, (size_t)user->size, &m);
-        return m;
+        return behind_prefix(start, user->id, (size_t)user->size);
     }
     return completed(last_block(user->id, (size_t)user->size, 0),
                      short_length(start->absorbed + (uint32_t)user->size));
