@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Sourced by scripts/test, scripts/demo and .ci/run: gets what a build needs, and builds.
 #
-#   canary_setup build [test] [ci] [clang_runtime]
+#   canary_setup build [test] [ci] [clang_runtime] [cross_aarch64] [cross_s390x]
 #                                        installs what is missing for these purposes
 #   canary_build [--target T]... [OPT]...  configures and compiles $canary_build_dir
 #
@@ -21,6 +21,11 @@ canary__has_headers() {
 
 canary__has_library() {
     command -v pkg-config >/dev/null && pkg-config --exists "$1"
+}
+
+canary__compiles_for() {
+    printf '#include <stdio.h>\nint main(void) { return 0; }\n' |
+        "$1-linux-gnu-gcc" -x c - -o /dev/null 2>/dev/null
 }
 
 canary__clang_sanitizes() {
@@ -64,6 +69,15 @@ canary__missing() {
         clang_runtime)
             # After clang itself, whose version is part of the package's name.
             canary__clang_sanitizes || echo "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+            ;;
+        cross_aarch64)
+            canary__compiles_for aarch64 ||
+                printf '%s\n' gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+            command -v qemu-aarch64 >/dev/null || echo qemu-user
+            ;;
+        cross_s390x)
+            canary__compiles_for s390x || printf '%s\n' gcc-s390x-linux-gnu libc6-dev-s390x-cross
+            command -v qemu-s390x >/dev/null || echo qemu-user
             ;;
         esac
     done
