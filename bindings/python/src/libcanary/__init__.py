@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Staged rollouts: does this user get the new path or the old one?
+
+    import libcanary
+
+    with libcanary.open("canary.db", rollout="checkout") as checkout:
+        if checkout.should_use_new(user_id):
+            ...
+
+Decisions take no lock, make no system call and keep the GIL; they are safe from any thread and
+survive a fork. Everything that can wait releases the GIL.
+"""
+
+import atexit as _atexit
+import logging as _logging
+
+from . import _core
+from ._core import bucket, hash_user
+from ._errors import (
+    BusyError,
+    ClosedError,
+    ConflictError,
+    CorruptError,
+    Error,
+    ExistsError,
+    FullError,
+    HostileError,
+    InvalidError,
+    IOFailedError,
+    NewerError,
+    NoStoreError,
+    NotAStoreError,
+    NotFoundError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RefusedError,
+    ReplacedError,
+    StoreError,
+    StorePermissionError,
+    StoreTimeoutError,
+    SystemCallError,
+    TamperedError,
+    UnsupportedError,
+)
+from ._store import ChangeOptions, Rollout, Store, open, open_store
+from ._types import (
+    Bell,
+    Change,
+    Decision,
+    Finding,
+    Flag,
+    Info,
+    Override,
+    Stage,
+    State,
+    Verification,
+)
+
+__version__ = "0.1.0"
+
+#: Version of the C library that is in use.
+library_version: str = _core.library_version
+#: True when the C library is linked into this package, False when it is the system's.
+bundled: bool = _core.bundled
+
+__all__ = [
+    "Bell",
+    "BusyError",
+    "Change",
+    "ChangeOptions",
+    "ClosedError",
+    "ConflictError",
+    "CorruptError",
+    "Decision",
+    "Error",
+    "ExistsError",
+    "Finding",
+    "Flag",
+    "FullError",
+    "HostileError",
+    "IOFailedError",
+    "Info",
+    "InvalidError",
+    "NewerError",
+    "NoStoreError",
+    "NotAStoreError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "Override",
+    "ReadOnlyError",
+    "RefusedError",
+    "ReplacedError",
+    "Rollout",
+    "Stage",
+    "State",
+    "Store",
+    "StoreError",
+    "StorePermissionError",
+    "StoreTimeoutError",
+    "SystemCallError",
+    "TamperedError",
+    "UnsupportedError",
+    "Verification",
+    "__version__",
+    "bucket",
+    "bundled",
+    "hash_user",
+    "library_version",
+    "open",
+    "open_store",
+]
+
+# A library is silent unless the program sets up logging.
+_logging.getLogger("libcanary").addHandler(_logging.NullHandler())
+# The watcher's thread may outlive the interpreter, and must not call it then.
+_atexit.register(_core._shutdown)
