@@ -23,6 +23,12 @@ canary__has_library() {
     command -v pkg-config >/dev/null && pkg-config --exists "$1"
 }
 
+canary__has_python_headers() {
+    local folder
+    folder=$(python3 -c 'import sysconfig; print(sysconfig.get_paths()["include"])' 2>/dev/null) &&
+        [ -f "$folder/Python.h" ]
+}
+
 canary__compiles_for() {
     printf '#include <stdio.h>\nint main(void) { return 0; }\n' |
         "$1-linux-gnu-gcc" -x c - -o /dev/null 2>/dev/null
@@ -54,6 +60,8 @@ canary__missing() {
             command -v c++ >/dev/null || echo g++
             command -v cmake >/dev/null || echo cmake
             command -v python3 >/dev/null || echo python3
+            canary__has_python_headers || echo python3-dev
+            python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
             canary__has_library cmocka || echo libcmocka-dev
             # SQLite asks for it when linked statically, and its own package does not bring it.
             canary__has_library zlib || echo zlib1g-dev
