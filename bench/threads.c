@@ -223,10 +223,10 @@ static void publish(void *data, uint64_t count) {
     }
 }
 
-/* The same with a pause of about a microsecond. */
+/* The same with a pause of about ten microseconds: a hundred thousand a second. */
 static void publish_paced(void *data, uint64_t count) {
     for (uint64_t i = 0; i < count; i++) {
-        bench_additions(NULL, 3600);
+        bench_additions(NULL, 36000);
         publish(data, 1);
     }
 }
@@ -237,8 +237,8 @@ static void beside(const char *name, bench_work_fn work, const struct bench_ids 
                    uint32_t percentage_bp) {
     static const char *const names[NEIGHBOURS] = { "alone", "beside a spinning thread",
                                                    "beside changes without pause",
-                                                   "beside bare publications, paced",
-                                                   "beside bare publications without pause" };
+                                                   "beside publications, paced",
+                                                   "beside publications without pause" };
     static double rates[NEIGHBOURS][ROUNDS];
     double per_second[NEIGHBOURS][ROUNDS];
     char line[160];
@@ -279,11 +279,11 @@ static void beside(const char *name, bench_work_fn work, const struct bench_ids 
         bench_number(line, "thousand/s", writes);
         snprintf(line, sizeof line, "%s: kept of the rate beside a spinning thread", names[i]);
         bench_figure(line, "times", kept);
-        if (i == CHANGING) {
-            snprintf(figure, sizeof figure, "%.1f %% kept, %.0f thousand changes/s",
-                     100 * kept.median, writes);
-            bench_at_least("readers beside a writer publishing continuously: 95 % kept", figure,
-                           kept.median, 0.95);
+        if (i != PUBLISHING) {
+            snprintf(line, sizeof line, "readers %s: 95 %% kept", names[i]);
+            snprintf(figure, sizeof figure, "%.1f %% kept, %.0f thousand/s", 100 * kept.median,
+                     writes);
+            bench_at_least(line, figure, kept.median, 0.95);
         }
     }
 }
@@ -291,15 +291,13 @@ static void beside(const char *name, bench_work_fn work, const struct bench_ids 
 static void writers(const struct bench_ids *ids) {
     bench_heading("Deciding beside a neighbour on the other core");
     if (bench_cpus() < 2) {
-        bench_no_figure("readers beside a writer publishing continuously: 95 % kept",
-                        "not on this machine: one processor");
+        bench_no_figure("readers beside a writer: 95 % kept", "not on this machine: one processor");
         return;
     }
     beside("36-byte ids at 25 %", bench_text, ids, HALF_BP);
-    bench_note(
-        "what two busy cores take from each other is not the library's: hence the spinning "
-        "thread; a change is a transaction with its row in the trail, a bare publication its "
-        "last step alone, as often as no store can make it");
+    bench_note("what two busy cores take from each other is not the library's: hence the spinning "
+               "thread; a change is a transaction with its row in the trail, a publication its "
+               "last step alone, as often as no store can make it");
 }
 
 int main(int argc, char **argv) {
