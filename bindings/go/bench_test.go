@@ -10,7 +10,60 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
+
+// A decision from Go costs at most 50 ns more than in C. Each number is the best of many short
+// windows, since other programs only ever make one slower.
+func TestDecisionBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a measurement")
+	}
+	store, err := OpenMemory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	store.Create(context.Background(), Spec{Name: "r"})
+	store.SetPercentage(context.Background(), "r", 2500)
+	rollout, err := store.Rollout(context.Background(), "r", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rollout.Close()
+	user := strings.Repeat("0123456789ab", 3)
+	const calls = 5000
+	window := func(best *time.Duration, work func()) {
+		begin := time.Now()
+		work()
+		if took := time.Since(begin); *best == 0 || took < *best {
+			*best = took
+		}
+	}
+	var crossing, inC, inGo, limit time.Duration
+	for range 400 {
+		window(&crossing, func() {
+			for range calls {
+				nothing(user)
+			}
+		})
+		window(&inC, func() { rollout.often(user, calls) })
+		window(&inGo, func() {
+			for range calls {
+				rollout.ShouldUseNew(user)
+			}
+		})
+		// On a slower machine the crossing alone may take more.
+		limit = max(50*calls*time.Nanosecond, crossing+crossing/2)
+		if inGo-inC <= limit {
+			break
+		}
+	}
+	t.Logf("%v a crossing, %v in C, %v in Go", crossing/calls, inC/calls, inGo/calls)
+	if inGo-inC > limit {
+		t.Errorf("a decision from Go takes %v more than in C, at most %v", (inGo-inC)/calls, limit/calls)
+	}
+}
 
 // One run has everything that a number has to be read beside: the call that does nothing, the
 // decision in C, and the hash alone in Go.

@@ -52,6 +52,17 @@ static inline uint64_t bridge_decide_many(uintptr_t ctx, const char *bytes,
     return canary_decide_many((canary_ctx *)ctx, list, count, cohorts);
 }
 
+/* `contexts` are handles, 0 for none. */
+static inline uint64_t bridge_decide_rollouts(const uintptr_t *contexts, uint64_t count,
+                                              const char *id, uint64_t size, uint8_t *cohorts) {
+    canary_ctx *list[32];
+
+    for (uint64_t i = 0; i < count; i++) {
+        list[i] = (canary_ctx *)contexts[i];
+    }
+    return canary_decide_rollouts(list, count, id, size, cohorts);
+}
+
 static inline void bridge_kill(uintptr_t ctx) {
     canary_kill((canary_ctx *)ctx);
 }

@@ -54,3 +54,44 @@ func (r *Rollout) DecideMany(users []string, into []bool) int {
 	}
 	return int(count)
 }
+
+// DecideRollouts decides for one user on many rollouts: into[i] becomes what rollouts[i] would answer,
+// and the answer is how many give the new path. The id is hashed once for rollouts of one salt that
+// stand together. into must be as long as rollouts at least.
+func DecideRollouts(user string, rollouts []*Rollout, into []bool) int {
+	into = into[:len(rollouts)]
+	clear(into)
+	if user == "" {
+		return 0
+	}
+	const most = 32 // as in bridge.h
+	count := 0
+	for len(rollouts) > 0 {
+		n := min(most, len(rollouts))
+		var handles [most]C.uintptr_t
+		var lines [most]*guardLine
+		var killed [most]bool
+		for i, r := range rollouts[:n] {
+			// All of them before any handle is held: one that panics must not leave a handle that can
+			// never be closed.
+			killed[i] = r == nil || r.killSwitch != nil && r.killSwitch()
+		}
+		for i, r := range rollouts[:n] {
+			if killed[i] {
+				continue
+			}
+			if lines[i] = r.enter(); lines[i] != nil {
+				handles[i] = r.ctx
+			}
+		}
+		count += int(C.bridge_decide_rollouts(&handles[0], C.uint64_t(n), idOf(user),
+			C.uint64_t(len(user)), (*C.uint8_t)(unsafe.Pointer(&into[0]))))
+		for _, line := range lines[:n] {
+			if line != nil {
+				line.leave()
+			}
+		}
+		rollouts, into = rollouts[n:], into[n:]
+	}
+	return count
+}

@@ -13,6 +13,8 @@ package canary
 #cgo nocallback bridge_decide_bucket
 #cgo noescape bridge_decide_many
 #cgo nocallback bridge_decide_many
+#cgo noescape bridge_decide_rollouts
+#cgo nocallback bridge_decide_rollouts
 #cgo noescape bridge_explain
 #cgo nocallback bridge_explain
 #cgo noescape bridge_kill

@@ -128,6 +128,9 @@ func TestReasons(t *testing.T) {
 	expect(t, rollout, "alice", true, canary.ReasonSplit)
 	expect(t, rollout, "bob", false, canary.ReasonSplit)
 	expect(t, rollout, "a\x00b", false, canary.ReasonSplit)
+	if info := must(rollout.Info(background))(t); info.HashKernel == "" || info.HashManyKernel == "" {
+		t.Errorf("%+v", info)
+	}
 	expect(t, rollout, strings.Repeat("x", 1<<20), false, canary.ReasonSplit)
 
 	hook.Store(true)
@@ -204,6 +207,65 @@ func TestDecideMany(t *testing.T) {
 		}
 	}()
 	rollout.DecideMany([]string{"a", "b"}, make([]bool, 1))
+}
+
+func TestDecideRollouts(t *testing.T) {
+	closed := rolloutAt(t, "", canary.Everybody, nil)
+	closed.Close()
+	rollouts := []*canary.Rollout{nil, closed,
+		rolloutAt(t, "", canary.Everybody, &canary.Options{KillSwitch: func() bool { return true }})}
+	for i := range 100 {
+		rollouts = append(rollouts, rolloutAt(t, []string{"", "s"}[i%2], canary.BasisPoints(i*100), nil))
+	}
+	into := make([]bool, len(rollouts)+1)
+	for i := range into {
+		into[i] = true
+	}
+	count := 0
+	n := canary.DecideRollouts("user-1", rollouts, into)
+	for i, r := range rollouts {
+		if into[i] != r.ShouldUseNew("user-1") {
+			t.Errorf("rollout %d: %v", i, into[i])
+		}
+		if into[i] {
+			count++
+		}
+	}
+	if n != count || n == 0 || !into[len(rollouts)] {
+		t.Errorf("%d, and %d are set", n, count)
+	}
+	if canary.DecideRollouts("", rollouts, into) != 0 || into[50] || canary.DecideRollouts("a", nil, nil) != 0 {
+		t.Error("nobody, and nothing")
+	}
+	if n := testing.AllocsPerRun(100, func() { canary.DecideRollouts("user-1", rollouts, into) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// A kill switch that panics is its author's bug; the handle must still be closable.
+func TestPanickingKillSwitch(t *testing.T) {
+	rollout := rolloutAt(t, "", canary.Everybody, &canary.Options{KillSwitch: func() bool { panic("bug") }})
+	for _, call := range []func(){
+		func() { rollout.ShouldUseNew("alice") },
+		func() { rollout.ShouldUseNewHash("alice", 5) },
+		func() { rollout.ShouldUseNewBucket(5) },
+		func() { rollout.Explain("alice") },
+		func() { rollout.Info(background) },
+		func() { rollout.DecideMany([]string{"alice"}, make([]bool, 1)) },
+		func() {
+			canary.DecideRollouts("alice", []*canary.Rollout{rolloutAt(t, "", 0, nil), rollout}, make([]bool, 2))
+		},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic was lost")
+				}
+			}()
+			call()
+		}()
+	}
+	rollout.Close()
 }
 
 func TestDecisionsAllocateNothing(t *testing.T) {

@@ -101,6 +101,9 @@ type Info struct {
 	OverridesOld int
 	Salt         string
 	Store        string // "sqlite", "memory"
+	// How this process hashes the id of one user, and those of DecideMany: "shani", "avx512", ...
+	HashKernel     string
+	HashManyKernel string
 }
 
 // Info shows the freshness and state of the rollout. It may wait for a refresh in progress.
@@ -156,6 +159,9 @@ func infoOf(out *C.canary_ctx_info) Info {
 		OverridesOld: int(out.overrides_old),
 		Salt:         text(out.salt[:]),
 		Store:        text(out.store[:]),
+
+		HashKernel:     text(out.hash_kernel[:]),
+		HashManyKernel: text(out.hash_many_kernel[:]),
 	}
 	if out.last_error != C.CANARY_OK {
 		info.LastError = &Error{Op: "refresh", Name: info.Rollout, Code: Code(out.last_error),

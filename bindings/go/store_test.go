@@ -356,26 +356,39 @@ func TestLogger(t *testing.T) {
 	store.Close()
 }
 
-// Handles that are opened and closed leave nothing: no thread, no descriptor, no memory.
+// Handles that are opened and closed leave nothing: no thread, no descriptor, no memory. With
+// CANARY_TEST_ROUNDS=1000000 this is the long measurement.
 func TestNoLeak(t *testing.T) {
 	_, path := onDisk(t, canary.Options{})
-	rounds := 400
+	rounds := 2000
 	if testing.Short() {
-		rounds = 50
+		rounds = 200
 	}
-	round := func() {
-		rollout := must(canary.Open(background, path, "checkout", nil))(t)
-		rollout.ShouldUseNew("alice")
-		rollout.Close()
-		store := must(canary.OpenMemory(&canary.Options{Logger: slog.New(slog.DiscardHandler)}))(t)
+	if wanted := os.Getenv("CANARY_TEST_ROUNDS"); wanted != "" {
+		rounds = number(t, wanted)
+	}
+	logger := slog.New(slog.DiscardHandler)
+	round := func(i int) {
+		store := must(canary.OpenMemory(&canary.Options{Logger: logger}))(t)
+		must(store.Create(background, canary.Spec{Name: "r"}))(t)
+		rollout := must(store.Rollout(background, "r", nil))(t)
+		for range 10 {
+			rollout.ShouldUseNew("alice")
+		}
 		store.Close()
+		rollout.Close()
+		if i%10 == 0 {
+			onDisk := must(canary.Open(background, path, "checkout", nil))(t)
+			onDisk.ShouldUseNew("alice")
+			onDisk.Close()
+		}
 	}
-	for range 20 {
-		round()
+	for i := range 200 {
+		round(i)
 	}
 	files, tasks, pages := descriptors(t), threads(t), resident(t)
-	for range rounds {
-		round()
+	for i := range rounds {
+		round(i)
 	}
 	if n := descriptors(t); n > files {
 		t.Errorf("%d descriptors before, %d after", files, n)
@@ -383,9 +396,11 @@ func TestNoLeak(t *testing.T) {
 	if n := threads(t); n > tasks+8 {
 		t.Errorf("%d threads before, %d after", tasks, n)
 	}
-	if grown := resident(t) - pages; grown > 4000 && !underRace { // 16 MB: the Go heap breathes
+	grown := resident(t) - pages
+	if grown > 4000 && !underRace { // 16 MB: the Go heap breathes
 		t.Errorf("%d pages more", grown)
 	}
+	t.Logf("%d rounds: %d pages more", rounds, grown)
 }
 
 func descriptors(t testing.TB) int {
