@@ -295,9 +295,8 @@ static void writers(const struct bench_ids *ids) {
         return;
     }
     beside("36-byte ids at 25 %", bench_text, ids, HALF_BP);
-    bench_note("what two busy cores take from each other is not the library's: hence the spinning "
-               "thread; a change is a transaction with its row in the trail, a publication its "
-               "last step alone, as often as no store can make it");
+    bench_note("a change is a transaction with its row in the trail, a publication its last step "
+               "alone; counted by the clock on the wall");
 }
 
 int main(int argc, char **argv) {
