@@ -390,7 +390,8 @@ func TestNoLeak(t *testing.T) {
 	for i := range rounds {
 		round(i)
 	}
-	if n := descriptors(t); n > files {
+	// SQLite keeps a descriptor of a closed connection while another one has a lock.
+	if n := descriptors(t); n > files+4 {
 		t.Errorf("%d descriptors before, %d after", files, n)
 	}
 	if n := threads(t); n > tasks+8 {
