@@ -4,6 +4,8 @@ package canary_test
 
 import (
 	"fmt"
+	"os"
+	"time"
 
 	"libcanary.example/canary"
 )
@@ -36,4 +38,27 @@ func ExampleHash() {
 	hash := canary.Hash("spring", "alice")
 	fmt.Println(hash, canary.BucketOf(hash))
 	// Output: 196761749 4917
+}
+
+func ExampleReplica_Load() {
+	if err := os.WriteFile("checkout.json", []byte(`{"rollout": "checkout", "stage": 4, "percentage": 100,
+		"effective_percentage": 100, "killed": false, "salt": "", "algorithm": 1, "revision": 5,
+		"overrides": {"new": 0, "old": 0}}`), 0o600); err != nil {
+		fmt.Println(err)
+	}
+	defer os.Remove("checkout.json")
+
+	load := func() error {
+		replica, err := canary.NewReplica("checkout", &canary.ReplicaOptions{StaleAfter: time.Minute})
+		if err != nil {
+			return err
+		}
+		status, err := os.ReadFile("checkout.json")
+		if err != nil {
+			return err
+		}
+		return replica.Load(status)
+	}
+	fmt.Println(load())
+	// Output: <nil>
 }

@@ -110,7 +110,8 @@ func TestManyRequests(t *testing.T) {
 func ExampleNew() {
 	rollout := canarytest.Pin("checkout", "alice")
 
-	checkout := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /checkout", func(w http.ResponseWriter, r *http.Request) {
 		if httpmw.ShouldUseNew(r.Context(), "checkout") {
 			fmt.Fprintln(w, "new checkout")
 		} else {
@@ -119,7 +120,7 @@ func ExampleNew() {
 	})
 	handler := httpmw.New(rollout, func(r *http.Request) string {
 		return r.Header.Get("X-User")
-	})(checkout)
+	})(mux)
 
 	for _, user := range []string{"alice", "bob"} {
 		request := httptest.NewRequest("GET", "/checkout", nil)

@@ -5,12 +5,14 @@
 package openfeature_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/open-feature/go-sdk/openfeature"
 	of "github.com/open-feature/go-sdk/openfeature"
 
 	"libcanary.example/canary"
@@ -139,20 +141,24 @@ func ExampleNew() {
 	store.Create(background, canary.Spec{Name: "checkout"})
 	store.Advance(background, "checkout")
 
-	provider := canaryof.New(store, nil)
-	if err := of.SetNamedProviderAndWait("example", provider); err != nil {
-		fmt.Println(err)
-		return
+	ask := func(ctx context.Context, user string) error {
+		provider := canaryof.New(store, nil)
+		if err := openfeature.SetProviderAndWait(provider); err != nil {
+			return err
+		}
+		client := openfeature.NewClient("shop")
+		isNew, err := client.BooleanValue(ctx, "checkout", false, openfeature.NewEvaluationContext(user, nil))
+		fmt.Println(user, isNew)
+		return err
 	}
-	defer provider.Shutdown()
-	client := of.NewClient("example")
-	for _, id := range []string{"alice", "bob"} {
-		isNew, err := client.BooleanValue(background, "checkout", false, of.NewEvaluationContext(id, nil))
-		fmt.Println(id, isNew, err)
-	}
+	fmt.Println(ask(background, "alice"))
+	fmt.Println(ask(background, "bob"))
+	openfeature.Shutdown()
 	// Output:
-	// alice true <nil>
-	// bob false <nil>
+	// alice true
+	// <nil>
+	// bob false
+	// <nil>
 }
 
 func BenchmarkBooleanValueOfAStore(b *testing.B) {
