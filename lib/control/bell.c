@@ -110,6 +110,7 @@ static void parse(const unsigned char *bytes, struct canary__bell_image *image) 
     image->pending = 0;
     memcpy(&image->ring, bytes, sizeof image->ring);
     memcpy(image->news, bytes, sizeof image->news);
+    memcpy(&image->stamp, bytes + CANARY__BELL_STAMP_AT, sizeof image->stamp);
     for (unsigned i = 0; i < CANARY__BELL_ENTRIES; i++) {
         const unsigned char *place = bytes + CANARY__BELL_FIRST + i * sizeof image->entries[i];
         struct canary__bell_entry *entry = &image->entries[i];
@@ -176,6 +177,20 @@ void canary__bell_read(struct canary__bell *bell, int check_path,
         }
         sched_yield();
     }
+}
+
+int canary__bell_read_head(struct canary__bell *bell, struct canary__bell_image *image) {
+    unsigned char bytes[CANARY__BELL_FIRST];
+
+    if (bell->fd < 0 || !image->present || image->damaged > 0 ||
+        pread(bell->fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes ||
+        memcmp(bytes + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8) != 0 ||
+        memcmp(bytes + CANARY__BELL_STAMP_AT, &image->stamp, sizeof image->stamp) != 0) {
+        return 0;
+    }
+    memcpy(&image->ring, bytes, sizeof image->ring);
+    memcpy(image->news, bytes, sizeof image->news);
+    return 1;
 }
 
 const struct canary__bell_entry *canary__bell_find(const struct canary__bell_image *image,

@@ -5,6 +5,7 @@
  *     0    ring word, 4 bytes: a new random value at every ring; the futex that readers wait on.
  *          It is the first field of the news (news.h), 416 bytes that may tell what a change did
  *     416  magic "CANBELL1"
+ *     424  stamp, 4 bytes: a new random value after each change of an entry
  *     448  114 entries of 32 bytes, all zero when never used, else:
  *           key       8   first 8 bytes of SHA-256(rollout name)
  *           revision  8   see below
@@ -50,6 +51,7 @@ struct canary__bell_entry {
 struct canary__bell_image {
     int present;      /* the file is there; whole unless `damaged` */
     uint32_t ring;    /* value to wait for a change of */
+    uint32_t stamp;   /* while it is the same, so are the entries */
     uint32_t damaged; /* entries, or the head, that cannot be believed */
     uint32_t pending; /* entries that are pending */
     struct canary__bell_entry entries[CANARY__BELL_ENTRIES];
@@ -72,6 +74,10 @@ void canary__bell_close(struct canary__bell *bell);
  * place. Then reads it. Never fails: what cannot be read is not present, and
  * what is no whole bell is damaged. */
 void canary__bell_read(struct canary__bell *bell, int check_path, struct canary__bell_image *image);
+
+/* Reads ring and news alone, when the entries are those of the reading before. 0 when that cannot be
+ * told: read it all. */
+int canary__bell_read_head(struct canary__bell *bell, struct canary__bell_image *image);
 
 /* The entry of a rollout, or NULL; none when the bell is not present. */
 const struct canary__bell_entry *canary__bell_find(const struct canary__bell_image *image,

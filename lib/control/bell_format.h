@@ -7,6 +7,7 @@
 
 #define CANARY__BELL_MAGIC "CANBELL1"
 #define CANARY__BELL_MAGIC_AT CANARY__BELL_NEWS
+#define CANARY__BELL_STAMP_AT (CANARY__BELL_MAGIC_AT + 8u)
 
 _Static_assert(sizeof(struct canary__bell_entry) == 32, "an entry is 32 bytes");
 _Static_assert(CANARY__BELL_FIRST + CANARY__BELL_ENTRIES * 32u == CANARY__BELL_SIZE,

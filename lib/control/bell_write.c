@@ -207,6 +207,15 @@ static int read_entries(int fd, struct canary__bell_entry *entries) {
     return pread(fd, entries, size, CANARY__BELL_FIRST) == (ssize_t)size ? 0 : -1;
 }
 
+/* After the entry: whoever reads in between has the new entry under the old stamp, and reads once
+ * more. The other way round the entry would be missed. */
+static int stamp(int fd) {
+    uint32_t value = randombytes_random();
+
+    return pwrite(fd, &value, sizeof value, CANARY__BELL_STAMP_AT) == (ssize_t)sizeof value ? 0
+                                                                                            : -1;
+}
+
 int canary__bell_put(const char *path, uint64_t key, uint64_t revision, uint32_t cap_bp,
                      uint32_t state, canary_error *error) {
     struct canary__bell_entry entries[CANARY__BELL_ENTRIES];
@@ -229,7 +238,8 @@ int canary__bell_put(const char *path, uint64_t key, uint64_t revision, uint32_t
                             path, CANARY__BELL_ENTRIES);
     } else if (pwrite(fd, &entry, sizeof entry,
                       (off_t)(CANARY__BELL_FIRST + (unsigned)place * sizeof entry)) !=
-               (ssize_t)sizeof entry) {
+                   (ssize_t)sizeof entry ||
+               stamp(fd) != 0) {
         code = fail_path(error, path, "write");
     }
     close(fd); /* drops the lock */
@@ -258,7 +268,7 @@ int canary__bell_repair(const char *path, canary_error *error) {
             memset(place, 0, sizeof entry);
         }
     }
-    if (pwrite(fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+    if (pwrite(fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes || stamp(fd) != 0) {
         code = fail_path(error, path, "write");
     }
     close(fd);

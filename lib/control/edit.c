@@ -290,6 +290,9 @@ static void prepare_to_tell(struct canary__edit *edit, struct canary__bell_ringe
         /* A bell that cannot be opened is tried, and complained of, after the commit. */
         (void)canary__bell_ringer_open(ringer, store->bell.path, NULL);
     }
+    if (edit->newsworthy && ringer->fd >= 0) {
+        canary__news_sign(&edit->news, ringer, store->secret);
+    }
 }
 
 static int ring(struct canary__edit *edit, const struct canary__bell_ringer *ringer) {
@@ -301,7 +304,6 @@ static int ring(struct canary__edit *edit, const struct canary__bell_ringer *rin
     if (!edit->newsworthy) {
         return canary__bell_ringer_ring(ringer, path, &ringer->ring, sizeof ringer->ring, NULL);
     }
-    canary__news_sign(&edit->news, ringer, edit->store->secret);
     return canary__bell_ringer_ring(ringer, path, &edit->news, sizeof edit->news, NULL);
 }
 

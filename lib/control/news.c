@@ -5,7 +5,6 @@
 #include <sodium/utils.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 
@@ -14,7 +13,7 @@
 
 /* When to confirm: not while the others are still being woken, and not all at the same moment. */
 #define CONFIRM_FIRST_NS INT64_C(5000000)
-#define CONFIRM_SPREAD_NS UINT64_C(25000000)
+#define CONFIRM_SPREAD_NS INT64_C(25000000)
 
 _Static_assert(sizeof(struct canary__news) == CANARY__BELL_NEWS, "news fills its place");
 
@@ -124,18 +123,8 @@ static void take(struct canary__follower *f, const struct canary__news *news) {
     f->row_bp = news->percentage_bp;
 }
 
-/* Of many processes woken together each another time. */
-static int64_t some_time(int64_t now) {
-    uint64_t value = (uint64_t)now ^ (uint64_t)getpid() << 32;
-
-    value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (int64_t)((value ^ value >> 31) % CONFIRM_SPREAD_NS);
-}
-
-int canary__news_take(canary_store *store, uint32_t ring) {
+int canary__news_take(canary_store *store, uint32_t ring, int64_t now) {
     struct canary__news news;
-    int64_t now;
 
     memcpy(&news, store->image.news, sizeof news);
     if (!store->news_ready || !store->secret_known || !store->image.present ||
@@ -143,7 +132,6 @@ int canary__news_take(canary_store *store, uint32_t ring) {
         !authentic(store, &news)) {
         return 0;
     }
-    now = canary__store_machine_ns();
     if (news.rung_ns > now || now - news.rung_ns > FRESH_NS ||
         news.phase[sizeof news.phase - 1] != '\0' ||
         news.rollout[sizeof news.rollout - 1] != '\0') {
@@ -165,11 +153,9 @@ int canary__news_take(canary_store *store, uint32_t ring) {
     store->token_known = 0; /* an unmoved token would confirm what it knows nothing of */
     /* Not put off by more news: rings without pause must not keep the look away. */
     if (store->confirm_at == 0) {
-        store->confirm_at = now + CONFIRM_FIRST_NS + some_time(now);
+        int64_t wait = CONFIRM_FIRST_NS + canary__store_some(store, CONFIRM_SPREAD_NS);
+
+        store->confirm_at = now + (wait < store->tick_ns ? wait : store->tick_ns);
     }
     return 1;
-}
-
-int canary__news_due(const canary_store *store) {
-    return store->confirm_at != 0 && canary__store_machine_ns() >= store->confirm_at;
 }

@@ -41,8 +41,8 @@ int canary__news_describe(struct canary__news *news, const struct canary__rollou
                           const struct canary__rollout_row *row,
                           const struct canary__change_row *head);
 
-/* Writer: fills in the ring, the time and the code. After the commit only: signed news of a change
- * that never came to be would be believed. */
+/* Writer: fills in the ring, the time and the code. To be kept in memory until the change is committed:
+ * signed news of one that never came to be would be believed. */
 void canary__news_sign(struct canary__news *news, const struct canary__bell_ringer *ringer,
                        const uint8_t *secret);
 
@@ -50,10 +50,7 @@ void canary__news_sign(struct canary__news *news, const struct canary__bell_ring
 void canary__news_learn(canary_store *store, void *transaction);
 
 /* Reader, after the bell was read because it rang: takes the news into all followers it is about; the
- * caller publishes. `ring` is the one seen before. 0 when there is nothing to be believed: look. */
-int canary__news_take(canary_store *store, uint32_t ring);
-
-/* 1 when the look that confirms is due. */
-int canary__news_due(const canary_store *store);
+ * caller publishes. `ring` is the one seen before, `now` the machine's time. 0 when there is nothing to be believed: look. */
+int canary__news_take(canary_store *store, uint32_t ring, int64_t now);
 
 #endif

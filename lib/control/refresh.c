@@ -192,18 +192,34 @@ static void remember(canary_store *store, int code, const canary_error *error) {
                       code == CANARY_OK ? "" : error->message);
 }
 
+/* Reads of the bell as much as it takes to know the news. */
+static int hear_news(canary_store *store, int64_t now) {
+    uint32_t ring = store->image.ring;
+
+    if (!canary__bell_read_head(&store->bell, &store->image)) {
+        canary__bell_read(&store->bell, 0, &store->image);
+    }
+    return canary__news_take(store, ring, now);
+}
+
 int canary__store_refresh(canary_store *store, int source, int force, canary_error *error) {
     canary_error own = CANARY_ERROR_INIT;
     void *transaction = NULL;
-    uint32_t ring = store->image.ring;
+    int64_t now = canary__store_machine_ns();
     int lowered = 0;
     int heard;
     int code;
 
     /* The bell before the store: a rollback is heard although the store is locked, full or broken.
      */
-    canary__bell_read(&store->bell, source != CANARY_SOURCE_BELL, &store->image);
-    heard = source == CANARY_SOURCE_BELL && canary__news_take(store, ring);
+    heard = source == CANARY_SOURCE_BELL && hear_news(store, now);
+    /* The tick's time comes whatever rings: only its look reads all. Who waits for news gets it first. */
+    if (source == CANARY_SOURCE_BELL && now >= store->tick_at) {
+        source = CANARY_SOURCE_TICK;
+    }
+    if (!heard) {
+        canary__bell_read(&store->bell, source != CANARY_SOURCE_BELL, &store->image);
+    }
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
         uint64_t before = f->publications;
 
@@ -211,7 +227,7 @@ int canary__store_refresh(canary_store *store, int source, int force, canary_err
         canary__follow_publish(f, CANARY_SOURCE_BELL);
         lowered |= f->publications != before;
     }
-    if (heard && !canary__news_due(store)) {
+    if (heard && now < store->confirm_at) {
         return CANARY_OK;
     }
     if (lowered) {
@@ -232,6 +248,11 @@ int canary__store_refresh(canary_store *store, int source, int force, canary_err
         }
     }
     remember(store, code, &own);
+    if (source == CANARY_SOURCE_TICK) {
+        int64_t sooner = store->tick_at == 0 ? canary__store_some(store, store->tick_ns) : 0;
+
+        store->tick_at = canary__store_machine_ns() + store->tick_ns - sooner;
+    }
     /* A locked store is asked again at once; after any other failure there is the tick. */
     store->confirm_at = 0;
     store->news_ready = code == CANARY_OK || (code == CANARY_E_BUSY && store->news_ready);

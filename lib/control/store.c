@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/fail.h"
 #include "base/page.h"
@@ -69,6 +70,14 @@ int64_t canary__store_machine_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t canary__store_some(const canary_store *store, int64_t span_ns) {
+    uint64_t value = (uint64_t)canary__store_machine_ns() + store->seed;
+
+    value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (int64_t)((value ^ value >> 31) % (uint64_t)span_ns);
+}
+
 void canary__store_lock(canary_store *store) {
     pthread_mutex_lock(&store->page->lock);
 }
@@ -99,6 +108,9 @@ static void fork_child(struct canary__fork_member *member) {
     memset(store->page, 0, sizeof *store->page);
     pthread_mutex_init(&store->page->lock, NULL);
     store->news_ready = 0; /* its own look comes first */
+    store->confirm_at = 0;
+    store->tick_at = 0;
+    store->seed = (uint64_t)getpid() << 32;
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
         canary__ctx_wipe(f->ctx);
         f->source = CANARY_SOURCE_FORK;
@@ -130,6 +142,7 @@ static canary_store *store_new(const canary_options *options) {
     store->tick_ns = options->tick_ns != 0 ? options->tick_ns : TICK_DEFAULT_NS;
     store->busy_ns = options->busy_timeout_ns != 0 ? options->busy_timeout_ns : BUSY_DEFAULT_NS;
     store->references = 1;
+    store->seed = (uint64_t)getpid() << 32;
     canary__bell_init(&store->bell, NULL);
     store->page = canary__page_new(sizeof *store->page);
     if (store->page == NULL || pthread_mutex_init(&store->page->lock, NULL) != 0) {

@@ -104,6 +104,8 @@ struct canary_store {
     int secret_known;
     int news_ready;     /* the last look told all, so that news can build on it */
     int64_t confirm_at; /* machine time of the look that news waits for; 0 = none */
+    int64_t tick_at;    /* machine time of the watcher's next look at everything */
+    uint64_t seed;      /* of canary__store_some() */
 
     int last_error;
     char last_message[496];
@@ -130,5 +132,9 @@ int canary__store_begin(canary_store *store, int mode, void **transaction, canar
 
 /* Monotonic time of the machine, whatever clock the program hooked in: for deadlines. */
 int64_t canary__store_machine_ns(void);
+
+/* A time of up to `span_ns`, at each moment and in each process another one: of many processes that were
+ * woken or started together, not all are to look together. */
+int64_t canary__store_some(const canary_store *store, int64_t span_ns);
 
 #endif

@@ -18,6 +18,12 @@ static int stopped(canary_store *store) {
     return __atomic_load_n(&store->page->stop, __ATOMIC_ACQUIRE) != 0;
 }
 
+/* When to look if nothing rings. News waits for its look a little longer than the tick would: the
+ * moment after a ring belongs to those who have not heard it yet. */
+static int64_t next_look(const canary_store *store) {
+    return store->confirm_at != 0 ? store->confirm_at : store->tick_at;
+}
+
 /* Waits for the bell, for the store's own signal, or for the tick. Answers what ended it. */
 static int wait_for_change(canary_store *store, uint32_t ring, const uint32_t *word,
                            int64_t timeout_ns) {
@@ -40,7 +46,6 @@ static int wait_for_change(canary_store *store, uint32_t ring, const uint32_t *w
 static void *watch(void *argument) {
     canary_store *store = argument;
     int source = CANARY_SOURCE_TICK;
-    int64_t tick_at = 0;
     int busy = 0;
 
     while (!stopped(store)) {
@@ -51,20 +56,13 @@ static void *watch(void *argument) {
         int code;
 
         canary__store_lock(store);
-        /* The tick's time comes whatever rings: only its look reads all. */
-        if (source != CANARY_SOURCE_TICK && canary__store_machine_ns() >= tick_at) {
-            source = CANARY_SOURCE_TICK;
-        }
         code = canary__store_refresh(store, source, 0, &error);
         /* The value was read before the store was: a ring after that reading differs from it, so
          * the wait below returns at once. The mapping outlives the wait, since only this thread and
          * the end of the store take it away. */
         ring = store->image.ring;
         word = store->image.present ? store->bell.word : NULL;
-        if (source == CANARY_SOURCE_TICK) {
-            tick_at = canary__store_machine_ns() + store->tick_ns;
-        }
-        until = store->confirm_at != 0 && store->confirm_at < tick_at ? store->confirm_at : tick_at;
+        until = next_look(store);
         canary__store_unlock(store);
 
         busy = code == CANARY_E_BUSY && busy < BUSY_TRIES ? busy + 1 : 0;

@@ -89,6 +89,7 @@ static void never_raised(canary_ctx *ctx) {
 /* What a watcher does when it was woken. */
 static void hear(canary_store *store) {
     canary__store_lock(store);
+    store->tick_at = INT64_MAX;
     (void)canary__store_refresh(store, CANARY_SOURCE_BELL, 0, NULL);
     canary__store_unlock(store);
 }

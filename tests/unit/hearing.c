@@ -9,6 +9,7 @@ struct hearing hearing_open(struct unit *unit, const char *name) {
 
     OK(canary_open_in(s.reader, name, &unit->options, &s.ctx, &error));
     s.f = s.reader->followers;
+    s.reader->tick_at = INT64_MAX;
     snprintf(s.bell, sizeof s.bell, "%s-doorbell", unit->path);
     return s;
 }

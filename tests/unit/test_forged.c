@@ -207,6 +207,7 @@ static void damaged_bell_is_no_news(void **state) {
     hearing_sign(&s, &news, s.reader->secret);
     hearing_read(&s, page, sizeof page);
     memcpy(page, &news, sizeof news);
+    page[CANARY__BELL_NEWS + 8]++; /* the stamp: an entry was changed */
     page[CANARY__BELL_FIRST + 7] = 1;
     hearing_write(&s, page, sizeof page);
     hearing_hear(&s);
