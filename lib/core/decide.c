@@ -27,25 +27,25 @@ __attribute__((noinline)) int canary__rules_decide(canary_ctx *ctx, struct canar
 
 /* The ways out of a decision are functions of their own, called last: so the commonest ones need no
  * stack frame, or a small one, and what they do not use is not computed. */
-static __attribute__((noinline)) int split_text(const char *user_id, uint64_t word) {
+static __attribute__((noinline)) int split_text(uint64_t word, const char *user_id) {
     return canary__bucket_below(canary__hash_one(&canary__hash_plain, user_id, strlen(user_id)),
-                                canary__rules_percentage(word));
+                                canary__rules_share(word));
 }
 
-static __attribute__((noinline)) int split_bytes(const void *user_id, size_t size, uint64_t word) {
+static __attribute__((noinline)) int split_bytes(uint64_t word, const void *user_id, size_t size) {
     return canary__bucket_below(canary__hash_one(&canary__hash_plain, user_id, size),
-                                canary__rules_percentage(word));
+                                canary__rules_share(word));
 }
 
 /* Nothing but a percentage and a salt. */
 static __attribute__((noinline)) int salted_bytes(canary_ctx *ctx, const void *user_id, size_t size,
                                                   uint64_t word) {
-    uint32_t percentage = canary__rules_percentage(word);
+    uint32_t share = canary__rules_share(word);
 
-    if (percentage == 0 || percentage == CANARY_BP_MAX) {
-        return percentage != 0;
+    if (share == 0 || share == CANARY__SHARE_ALL) {
+        return share != 0;
     }
-    return canary__bucket_below(canary__rules_hash(ctx, word, user_id, size), percentage);
+    return canary__bucket_below(canary__rules_hash(ctx, word, user_id, size), share);
 }
 
 static __attribute__((noinline)) int salted_text(canary_ctx *ctx, const char *user_id,
@@ -75,12 +75,12 @@ int canary_should_use_new(canary_ctx *ctx, const char *user_id) {
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
     if (LIKELY((word & CANARY__WORD_FLAGS) == CANARY__WORD_PLAIN)) {
-        uint32_t percentage = canary__rules_percentage(word);
+        uint32_t share = canary__rules_share(word);
 
-        if (percentage == 0 || percentage == CANARY_BP_MAX) {
-            return percentage != 0;
+        if (share == 0 || share == CANARY__SHARE_ALL) {
+            return share != 0;
         }
-        return split_text(user_id, word);
+        return split_text(word, user_id);
     }
     if ((word & CANARY__WORD_FLAGS) == CANARY__WORD_SALTED) {
         return salted_text(ctx, user_id, word);
@@ -96,12 +96,12 @@ int canary_should_use_new_n(canary_ctx *ctx, const void *user_id, uint64_t user_
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
     if (LIKELY((word & CANARY__WORD_FLAGS) == CANARY__WORD_PLAIN)) {
-        uint32_t percentage = canary__rules_percentage(word);
+        uint32_t share = canary__rules_share(word);
 
-        if (percentage == 0 || percentage == CANARY_BP_MAX) {
-            return percentage != 0;
+        if (share == 0 || share == CANARY__SHARE_ALL) {
+            return share != 0;
         }
-        return split_bytes(user_id, (size_t)user_id_size, word);
+        return split_bytes(word, user_id, (size_t)user_id_size);
     }
     if ((word & CANARY__WORD_FLAGS) == CANARY__WORD_SALTED) {
         return salted_bytes(ctx, user_id, (size_t)user_id_size, word);
@@ -141,20 +141,20 @@ int canary_should_use_new_bucket(canary_ctx *ctx, uint32_t bucket) {
         canary__rules_stale(ctx, word)) {
         return CANARY_OLD;
     }
-    return bucket < canary__rules_percentage(word) ? CANARY_NEW : CANARY_OLD;
+    return bucket < canary__share_bp(canary__rules_share(word)) ? CANARY_NEW : CANARY_OLD;
 }
 
 /* Fills what the view knows; the decision must have been made under the same word. */
 static void describe(canary_ctx *ctx, const struct canary__view *view,
                      const struct canary__subject *subject, int reason, canary_decision *decision) {
-    uint64_t effective = view->word & CANARY__WORD_PERCENTAGE;
+    uint32_t effective = canary__share_bp(canary__rules_share(view->word));
 
     decision->reason = reason;
     decision->hash = subject->hash;
     decision->bucket = canary__bucket_of(subject->hash);
     decision->percentage_bp = view->percentage_bp;
     decision->effective_bp =
-        reason == CANARY_REASON_KILLED || reason == CANARY_REASON_STALE ? 0 : (uint32_t)effective;
+        reason == CANARY_REASON_KILLED || reason == CANARY_REASON_STALE ? 0 : effective;
     decision->stage = view->stage;
     decision->revision = view->revision;
     decision->age_ns = canary__rules_age(ctx);

@@ -27,7 +27,7 @@ static uint64_t put_all(int cohort, const canary_user *users, size_t count, uint
 static uint64_t put_split(canary_ctx *ctx, uint64_t word, const canary_user *users, size_t count,
                           uint8_t *cohorts) {
     const struct canary__hash_start *start = canary__snapshot_start(ctx, word);
-    uint32_t percentage = canary__rules_percentage(word);
+    uint32_t share = canary__rules_share(word);
     uint32_t hashes[CHUNK];
     uint64_t chosen = 0;
 
@@ -36,7 +36,7 @@ static uint64_t put_split(canary_ctx *ctx, uint64_t word, const canary_user *use
 
         canary__hash_many(start, users + done, now, hashes);
         for (size_t i = 0; i < now; i++) {
-            int cohort = canary__bucket_below(hashes[i], percentage) & is_user(&users[done + i]);
+            int cohort = canary__bucket_below(hashes[i], share) & is_user(&users[done + i]);
 
             cohorts[done + i] = (uint8_t)cohort;
             chosen += (unsigned)cohort;
@@ -67,7 +67,7 @@ static int put_pins(canary_ctx *ctx, uint64_t word, const canary_user *users, si
 /* All users under one word; 0, or -1 when it has to be taken again. */
 static int decide_batch(canary_ctx *ctx, uint64_t word, const canary_user *users, size_t count,
                         uint8_t *cohorts, uint64_t *chosen) {
-    uint32_t percentage = canary__rules_percentage(word);
+    uint32_t share = canary__rules_share(word);
 
     *chosen = 0;
     if (canary__rules_killed(ctx, word) || (word & CANARY__WORD_LOADED) == 0 ||
@@ -75,8 +75,8 @@ static int decide_batch(canary_ctx *ctx, uint64_t word, const canary_user *users
         put_all(CANARY_OLD, users, count, cohorts);
         return 0;
     }
-    *chosen = percentage == 0 || percentage == CANARY_BP_MAX
-                  ? put_all(percentage != 0, users, count, cohorts)
+    *chosen = share == 0 || share == CANARY__SHARE_ALL
+                  ? put_all(share != 0, users, count, cohorts)
                   : put_split(ctx, word, users, count, cohorts);
     return (word & CANARY__WORD_PINS) != 0 ? put_pins(ctx, word, users, count, cohorts, chosen) : 0;
 }
@@ -113,7 +113,7 @@ static int same_start(const struct canary__hash_start *a, const struct canary__h
 /* Decides by a hash that was made for an earlier rollout where the salt is the same. */
 static int decide_one(canary_ctx *ctx, struct canary__subject *subject, struct made *made) {
     uint64_t word = canary__snapshot_word(ctx);
-    uint32_t percentage = canary__rules_percentage(word);
+    uint32_t share = canary__rules_share(word);
     const struct canary__hash_start *start;
     struct made *mine;
     int reason;
@@ -121,8 +121,8 @@ static int decide_one(canary_ctx *ctx, struct canary__subject *subject, struct m
     /* Where nothing is hashed, nothing needs to be made ready; before the first load the salt is
      * unknown. */
     subject->hashed = 0;
-    if ((word & CANARY__WORD_LOADED) == 0 || (word & CANARY__WORD_ANY_KILL) != 0 ||
-        percentage == 0 || percentage == CANARY_BP_MAX) {
+    if ((word & CANARY__WORD_LOADED) == 0 || (word & CANARY__WORD_ANY_KILL) != 0 || share == 0 ||
+        share == CANARY__SHARE_ALL) {
         return canary__rules_decide(ctx, subject, &reason);
     }
     start = canary__snapshot_start(ctx, word);

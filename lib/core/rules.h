@@ -13,8 +13,8 @@
  * while it was being read. After this many losses in a row the answer is `old`. */
 enum { CANARY__ATTEMPTS = 16 };
 
-static inline uint32_t canary__rules_percentage(uint64_t word) {
-    return (uint32_t)(word & CANARY__WORD_PERCENTAGE);
+static inline uint32_t canary__rules_share(uint64_t word) {
+    return (uint32_t)(word & CANARY__WORD_SHARE);
 }
 
 static inline uint32_t canary__rules_hash(canary_ctx *ctx, uint64_t word, const void *id,
@@ -24,9 +24,9 @@ static inline uint32_t canary__rules_hash(canary_ctx *ctx, uint64_t word, const 
 
 /* Reasons 5 and 6 for who has a hash. */
 static inline int canary__rules_split(uint64_t word, uint32_t hash) {
-    uint32_t percentage = canary__rules_percentage(word);
+    uint32_t share = canary__rules_share(word);
 
-    return percentage == CANARY_BP_MAX || canary__bucket_below(hash, percentage);
+    return share == CANARY__SHARE_ALL || canary__bucket_below(hash, share);
 }
 
 static inline int canary__rules_killed(canary_ctx *ctx, uint64_t word) {
@@ -94,7 +94,7 @@ static inline int canary__rules_pinned(canary_ctx *ctx, uint64_t word,
 /* Reasons 4 to 6 under one word; answers CANARY__PIN_TORN when the word has to be taken again. */
 static inline int canary__rules_loaded(canary_ctx *ctx, uint64_t word,
                                        struct canary__subject *subject, int *reason) {
-    uint64_t percentage = word & CANARY__WORD_PERCENTAGE;
+    uint32_t share = canary__rules_share(word);
 
     if ((word & CANARY__WORD_PINS) != 0) {
         int cohort = canary__rules_pinned(ctx, word, subject);
@@ -104,16 +104,16 @@ static inline int canary__rules_loaded(canary_ctx *ctx, uint64_t word,
             return cohort;
         }
     }
-    if (percentage == 0 || percentage == CANARY_BP_MAX) {
+    if (share == 0 || share == CANARY__SHARE_ALL) {
         *reason = CANARY_REASON_STATIC;
-        return percentage == 0 ? CANARY_OLD : CANARY_NEW;
+        return share == 0 ? CANARY_OLD : CANARY_NEW;
     }
     if (!subject->hashed) {
         subject->hash = canary__rules_hash(ctx, word, subject->id, subject->size);
         subject->hashed = 1;
     }
     *reason = CANARY_REASON_SPLIT;
-    return canary__bucket_below(subject->hash, (uint32_t)percentage);
+    return canary__bucket_below(subject->hash, share);
 }
 
 /* Reasons 2 to 6 under one word. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/page.h"
+#include "core/bucket.h"
 
 static size_t kept_size(void) {
     return sizeof(struct canary__cold);
@@ -179,8 +180,8 @@ void canary__snapshot_publish(canary_ctx *ctx, const struct canary__state *state
     atomic_store_explicit(&slot->generation, generation, memory_order_release);
 
     word = constant_bits(cold) | generation << CANARY__WORD_SHIFT |
-           (state->effective_bp & CANARY__WORD_PERCENTAGE) |
-           (state->loaded ? CANARY__WORD_LOADED : 0) | (state->killed ? CANARY__WORD_KILLED : 0) |
+           canary__share_of(state->effective_bp) | (state->loaded ? CANARY__WORD_LOADED : 0) |
+           (state->killed ? CANARY__WORD_KILLED : 0) |
            (state->pins != NULL ? CANARY__WORD_PINS : 0) |
            (is_salted(cold) ? CANARY__WORD_SALT : 0);
     fill_line(ctx, cold);

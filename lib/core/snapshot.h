@@ -28,7 +28,7 @@
 #include "core/hash.h"
 #include "core/pins.h"
 
-#define CANARY__WORD_PERCENTAGE UINT64_C(0x3fff)      /* effective basis points */
+#define CANARY__WORD_SHARE UINT64_C(0x3fff)           /* effective, as in core/bucket.h */
 #define CANARY__WORD_ALIVE (UINT64_C(1) << 14)        /* always set: 0 means "wiped by fork" */
 #define CANARY__WORD_LOADED (UINT64_C(1) << 15)       /* a state was read at least once */
 #define CANARY__WORD_KILLED (UINT64_C(1) << 16)       /* by flag, environment or bell */

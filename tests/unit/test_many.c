@@ -191,6 +191,7 @@ static void the_short_comparison_is_the_long_one(void **state) {
 
     (void)state;
     for (uint32_t bp = 0; bp < 10000; bp++) {
+        assert_int_equal(canary__share_bp(canary__share_of(bp)), bp);
         for (int i = 0; i < 300; i++) {
             uint32_t hash = i == 0 ? 0 : i == 1 ? UINT32_MAX : (uint32_t)unit_random(&seed);
 
@@ -201,7 +202,8 @@ static void the_short_comparison_is_the_long_one(void **state) {
                 hash = base + bucket % 100 * 100 + bucket / 100;
                 assert_int_equal(canary__bucket_of(hash), bucket);
             }
-            assert_int_equal(canary__bucket_below(hash, bp), canary__bucket_of(hash) < bp);
+            assert_int_equal(canary__bucket_below(hash, canary__share_of(bp)),
+                             canary__bucket_of(hash) < bp);
         }
     }
 }
