@@ -27,9 +27,11 @@
 #include <canary/storage.h>
 
 #include "base/hooks.h"
+#include "floor.h"
+#include "series.h"
 #include "storage/stores.h"
 
-enum { MOST = 64, SAMPLES = 300, TICK_MS = 250, NOBODY = 65534 };
+enum { MOST = 64, SAMPLES = SERIES_MOST, TICK_MS = 250, NOBODY = 65534 };
 
 /* One per following process; a cache line each. */
 struct slot {
@@ -195,35 +197,6 @@ static void stop(int count) {
 
 /* -- samples -- */
 
-struct series {
-    const char *what;
-    double budget_ms; /* for p99; 0 = none */
-    int count;
-    double ms[SAMPLES];
-};
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static int report(struct series *series, int processes) {
-    double p99;
-
-    qsort(series->ms, (size_t)series->count, sizeof series->ms[0], ascending);
-    p99 = series->ms[series->count * 99 / 100];
-    printf("%-58s %3d  %5d  %8.3f  %8.3f  %8.3f", series->what, processes, series->count,
-           series->ms[series->count / 2], p99, series->ms[series->count - 1]);
-    if (series->budget_ms > 0) {
-        printf("   %s %.2f", p99 <= series->budget_ms ? "within" : "ABOVE", series->budget_ms);
-    }
-    printf("\n");
-    fflush(stdout);
-    return series->budget_ms > 0 && p99 > series->budget_ms;
-}
-
 /* How often each follower has flipped so far; they do it all together. */
 static uint32_t flips(void) {
     return atomic_load(&slots[0].flips);
@@ -249,20 +222,19 @@ static int64_t last_flip(int count, uint32_t before) {
     return last;
 }
 
-static void add(struct series *series, int64_t from, int64_t to) {
-    series->ms[series->count++] = (double)(to - from) / 1e6;
-}
-
 /* Changes come at any phase of the tick, and not one on the other's heels. */
 static void pause_between(void) {
     sleep_us(2000 + random() % 3000);
 }
 
 static int commands_and_rollbacks(canary_store *store, int count, int samples) {
-    struct series up = { .what = "advance, from COMMIT", .budget_ms = count == 1 ? 0.1 : 1 };
-    struct series down = { .what = "rollback, from the call", .budget_ms = 0 };
+    struct bench_series up = { .what = "advance, from COMMIT", .budget_ms = count == 1 ? 0.1 : 1 };
+    struct bench_series down = { .what = "rollback, from the call", .budget_ms = 0 };
     canary_error error = CANARY_ERROR_INIT;
+    double bare[FLOOR_SAMPLES];
 
+    floor_measure(count, bare);
+    up.floor_ms = bare[FLOOR_SAMPLES / 2];
     start(count);
     for (int i = 0; i < samples; i++) {
         uint32_t before = flips();
@@ -270,14 +242,14 @@ static int commands_and_rollbacks(canary_store *store, int count, int samples) {
 
         pause_between();
         must(canary_advance(store, "bench", NULL, NULL, &error), &error, "advance");
-        add(&up, committed_ns, last_flip(count, before));
+        bench_series_add(&up, committed_ns, last_flip(count, before));
         pause_between();
         called = now_ns();
         must(canary_rollback(store, "bench", 0, NULL, NULL, &error), &error, "rollback");
-        add(&down, called, last_flip(count, before + 1));
+        bench_series_add(&down, called, last_flip(count, before + 1));
     }
     stop(count);
-    return report(&up, count) + report(&down, count);
+    return bench_series_report(&up, count) + bench_series_report(&down, count);
 }
 
 static sqlite3 *open_shell(void) {
@@ -297,7 +269,7 @@ static void run_sql(sqlite3 *db, const char *sql) {
 }
 
 static int locked_rollbacks(canary_store *store, int count, int samples) {
-    struct series down = { .what = "rollback, database locked exclusively, from the call" };
+    struct bench_series down = { .what = "rollback, database locked exclusively, from the call" };
     canary_error error = CANARY_ERROR_INIT;
     int to_locker[2];
     int from_locker[2];
@@ -335,7 +307,7 @@ static int locked_rollbacks(canary_store *store, int count, int samples) {
         if (code != CANARY_E_BUSY || error.in_effect != 1) {
             die("rollback of a locked store", error.message);
         }
-        add(&down, called, last_flip(count, before + 1));
+        bench_series_add(&down, called, last_flip(count, before + 1));
         if (write(to_locker[1], "u", 1) != 1 || read(from_locker[0], &c, 1) != 1) {
             die("locker", "ended");
         }
@@ -344,12 +316,12 @@ static int locked_rollbacks(canary_store *store, int count, int samples) {
     stop(count);
     kill(locker, SIGKILL);
     waitpid(locker, NULL, 0);
-    return report(&down, count);
+    return bench_series_report(&down, count);
 }
 
 static int plain_sql(canary_store *store, int count, int samples) {
-    struct series edits = { .what = "plain SQL on the flag, from COMMIT",
-                            .budget_ms = TICK_MS + 10 };
+    struct bench_series edits = { .what = "plain SQL on the flag, from COMMIT",
+                                  .budget_ms = TICK_MS + 10 };
     canary_error error = CANARY_ERROR_INIT;
     sqlite3 *db;
 
@@ -364,12 +336,12 @@ static int plain_sql(canary_store *store, int count, int samples) {
         run_sql(db, i % 2 == 0 ? "UPDATE feature_flags SET enabled = 0 WHERE name = 'bench'"
                                : "UPDATE feature_flags SET enabled = 1 WHERE name = 'bench'");
         committed = now_ns();
-        add(&edits, committed, last_flip(count, before));
+        bench_series_add(&edits, committed, last_flip(count, before));
     }
     sqlite3_close(db);
     stop(count);
     must(canary_rollback(store, "bench", 0, NULL, NULL, &error), &error, "rollback");
-    return report(&edits, count);
+    return bench_series_report(&edits, count);
 }
 
 /* -- in one process -- */
@@ -448,8 +420,8 @@ static void decisions_beside_a_writer(canary_store *store) {
         kill(writer, SIGKILL);
         waitpid(writer, NULL, 0);
     }
-    qsort(quiet, ROUNDS, sizeof quiet[0], ascending);
-    qsort(busy, ROUNDS, sizeof busy[0], ascending);
+    qsort(quiet, ROUNDS, sizeof quiet[0], bench_ascending);
+    qsort(busy, ROUNDS, sizeof busy[0], bench_ascending);
     printf("decisions of one thread: %.2f million/s quiet, %.2f while a process commits without "
            "pause: %.1f %%\n",
            quiet[ROUNDS / 2], busy[ROUNDS / 2], 100 * busy[ROUNDS / 2] / quiet[ROUNDS / 2]);

@@ -1,120 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* The floor under propagation.c: how long this machine takes to wake one waiting process, and the last
  * of 64, by a futex alone. What is above it is ours. */
-#include <limits.h>
-#include <linux/futex.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { MOST = 64, SAMPLES = 300 };
+#include "floor.h"
 
-/* One per waiting process; a cache line each. */
-struct slot {
-    _Alignas(64) _Atomic(int64_t) woken_ns;
-    _Atomic(uint32_t) seen;
-};
+static void show(int count) {
+    double ms[FLOOR_SAMPLES];
 
-struct shared {
-    _Alignas(64) _Atomic(uint32_t) word;
-    struct slot slots[MOST];
-};
-
-static int64_t now_ns(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void wait_for_ever(struct shared *shared, struct slot *slot) {
-    uint32_t seen = 0;
-
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;) {
-        uint32_t word;
-
-        syscall(SYS_futex, &shared->word, FUTEX_WAIT, seen, NULL, NULL, 0);
-        word = atomic_load(&shared->word);
-        if (word != seen) {
-            seen = word;
-            atomic_store(&slot->woken_ns, now_ns());
-            atomic_store(&slot->seen, seen);
-        }
-    }
-}
-
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double wake_all(struct shared *shared, int count, uint32_t value) {
-    const struct timespec step = { 0, 200000 };
-    int64_t last = 0;
-    int64_t start = now_ns();
-
-    atomic_store(&shared->word, value);
-    syscall(SYS_futex, &shared->word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-    for (int i = 0; i < count; i++) {
-        int64_t woken;
-
-        while (atomic_load(&shared->slots[i].seen) != value) {
-            nanosleep(&step, NULL);
-        }
-        woken = atomic_load(&shared->slots[i].woken_ns);
-        last = woken > last ? woken : last;
-    }
-    return (double)(last - start) / 1e6;
-}
-
-static void measure(struct shared *shared, int count) {
-    const struct timespec pause = { 0, 8000000 };
-    pid_t waiting[MOST];
-    double ms[SAMPLES];
-
-    atomic_store(&shared->word, 0);
-    for (int i = 0; i < count; i++) {
-        atomic_store(&shared->slots[i].seen, 0);
-        waiting[i] = fork();
-        if (waiting[i] == 0) {
-            wait_for_ever(shared, &shared->slots[i]);
-        }
-    }
-    for (uint32_t i = 0; i < SAMPLES; i++) {
-        nanosleep(&pause, NULL);
-        ms[i] = wake_all(shared, count, i + 1);
-    }
-    for (int i = 0; i < count; i++) {
-        kill(waiting[i], SIGKILL);
-        waitpid(waiting[i], NULL, 0);
-    }
-    qsort(ms, SAMPLES, sizeof ms[0], ascending);
+    floor_measure(count, ms);
     printf("bare futex, until the last of N processes runs %18d  %5d  %8.3f  %8.3f  %8.3f\n", count,
-           SAMPLES, ms[SAMPLES / 2], ms[SAMPLES * 99 / 100], ms[SAMPLES - 1]);
+           FLOOR_SAMPLES, ms[FLOOR_SAMPLES / 2], ms[FLOOR_SAMPLES * 99 / 100],
+           ms[FLOOR_SAMPLES - 1]);
 }
 
 int main(void) {
-    struct shared *shared =
-        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    if (shared == MAP_FAILED) {
-        perror("mmap");
-        return 1;
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0); /* children must not inherit what is not printed yet */
     printf("%-58s %3s  %5s  %8s  %8s  %8s\n", "ms", "N", "count", "p50", "p99", "max");
-    measure(shared, 1);
-    measure(shared, MOST);
+    show(1);
+    show(FLOOR_MOST);
     return 0;
 }
