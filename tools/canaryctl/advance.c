@@ -3,15 +3,13 @@
 #include "change.h"
 #include "percent.h"
 #include "state.h"
-#include "when.h"
 
 #include <stdio.h>
 
-static void finish(struct session *session, const canary_change *change, int64_t start) {
-    struct change_report report = { .change = change,
-                                    .duration_ns = when_monotonic() - start,
-                                    .returned_at_ns = when_now(),
-                                    .dry_run = session_given(session, OPTION_DRY_RUN) };
+static int finish(struct session *session, const struct change *run) {
+    const canary_change *change = &run->made;
+    struct change_report report = change_report(run);
+    report.dry_run = session_given(session, OPTION_DRY_RUN);
     canary_rollout after = STATE_ROLLOUT_INIT;
     bool known = canary_rollout_read(session->store, change->rollout, &after, NULL) == CANARY_OK;
     struct text undo = { 0 };
@@ -35,6 +33,7 @@ static void finish(struct session *session, const canary_change *change, int64_t
     change_say(session, &report);
     text_free(&warning);
     text_free(&undo);
+    return 0;
 }
 
 /* A lowering that reached the host and not the store: the operator must know both halves. */
@@ -64,82 +63,59 @@ static int failed(struct session *session, const canary_error *error, const char
 int advance_run(struct session *session, int count, char **words) {
     (void)count;
     (void)words;
-    canary_change_options options;
-    int result = session_change_options(session, &options);
-    if (result == 0)
-        result = session_open(session, 0);
-    if (result == 0)
-        result = session_rollout(session);
+    struct change run;
+    int result = change_open_rollout(session, 0, &run);
     if (result != 0)
         return result;
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
-    if (canary_advance(session->store, session->rollout, &options, &change, &error) != CANARY_OK)
-        return session_error(session, &error);
-    finish(session, &change, start);
-    return 0;
+    if (canary_advance(session->store, session->rollout, &run.options, &run.made, &run.error) !=
+        CANARY_OK)
+        return session_error(session, &run.error);
+    return finish(session, &run);
 }
 
 /* Nothing may stand between the operator and the bell: no reading before it when the rollout is
  * named, and a store that cannot be opened now is no reason not to ring. */
+static int open_to_lower(struct session *session, int64_t *stage, struct change *run) {
+    int result = session_number(session, OPTION_STAGE, CANARY_STAGES_MAX - 1, stage);
+    return result == 0 ? change_open_rollout(session, CANARY_OPEN_DEFER, run) : result;
+}
+
 int rollback_run(struct session *session, int count, char **words) {
     (void)count;
     (void)words;
     int64_t stage = 0;
-    canary_change_options options;
-    int result = session_number(session, OPTION_STAGE, CANARY_STAGES_MAX - 1, &stage);
-    if (result == 0)
-        result = session_change_options(session, &options);
-    if (result == 0)
-        result = session_open(session, CANARY_OPEN_DEFER);
-    if (result == 0)
-        result = session_rollout(session);
+    struct change run;
+    int result = open_to_lower(session, &stage, &run);
     if (result != 0)
         return result;
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
-    if (canary_rollback(session->store, session->rollout, (int)stage, &options, &change, &error) !=
-        CANARY_OK) {
-        char repeat[40];
-        snprintf(repeat, sizeof(repeat), "rollback --stage %d", (int)stage);
-        return failed(session, &error, stage == 0 ? "rollback" : repeat);
-    }
-    finish(session, &change, start);
-    return 0;
+    if (canary_rollback(session->store, session->rollout, (int)stage, &run.options, &run.made,
+                        &run.error) == CANARY_OK)
+        return finish(session, &run);
+    char repeat[40];
+    snprintf(repeat, sizeof(repeat), "rollback --stage %d", (int)stage);
+    return failed(session, &run.error, stage == 0 ? "rollback" : repeat);
 }
 
-static int set_stage(struct session *session, const canary_change_options *options, int stage) {
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
-    if (canary_set_stage(session->store, session->rollout, stage, options, &change, &error) !=
-        CANARY_OK) {
-        char repeat[40];
-        snprintf(repeat, sizeof(repeat), "set --stage %d", stage);
-        return failed(session, &error, repeat);
-    }
-    finish(session, &change, start);
-    return 0;
+static int set_stage(struct session *session, struct change *run, int stage) {
+    if (canary_set_stage(session->store, session->rollout, stage, &run->options, &run->made,
+                         &run->error) == CANARY_OK)
+        return finish(session, run);
+    char repeat[40];
+    snprintf(repeat, sizeof(repeat), "set --stage %d", stage);
+    return failed(session, &run->error, repeat);
 }
 
-static int set_percent(struct session *session, const canary_change_options *options, uint32_t bp) {
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
+static int set_percent(struct session *session, struct change *run, uint32_t bp) {
     if (canary_set_percentage(session->store, session->rollout, bp,
-                              session_value(session, OPTION_PHASE), options, &change,
-                              &error) != CANARY_OK) {
-        char percent[PERCENT_SIZE];
-        char repeat[80];
-        percent_format(bp, percent);
-        snprintf(repeat, sizeof(repeat), "set --percent %s%s", percent,
-                 session_given(session, OPTION_EMERGENCY) ? " --emergency" : "");
-        return failed(session, &error, repeat);
-    }
-    finish(session, &change, start);
-    return 0;
+                              session_value(session, OPTION_PHASE), &run->options, &run->made,
+                              &run->error) == CANARY_OK)
+        return finish(session, run);
+    char percent[PERCENT_SIZE];
+    char repeat[80];
+    percent_format(bp, percent);
+    snprintf(repeat, sizeof(repeat), "set --percent %s%s", percent,
+             session_given(session, OPTION_EMERGENCY) ? " --emergency" : "");
+    return failed(session, &run->error, repeat);
 }
 
 int set_run(struct session *session, int count, char **words) {
@@ -158,15 +134,9 @@ int set_run(struct session *session, int count, char **words) {
     const char *why = percent != NULL ? percent_parse(percent, &bp) : NULL;
     if (why != NULL)
         return say_usage(session->command, "--percent \"%s\" %s", percent, why);
-    canary_change_options options;
-    int result = session_number(session, OPTION_STAGE, CANARY_STAGES_MAX - 1, &stage);
-    if (result == 0)
-        result = session_change_options(session, &options);
-    if (result == 0)
-        result = session_open(session, CANARY_OPEN_DEFER);
-    if (result == 0)
-        result = session_rollout(session);
+    struct change run;
+    int result = open_to_lower(session, &stage, &run);
     if (result != 0)
         return result;
-    return by_stage ? set_stage(session, &options, (int)stage) : set_percent(session, &options, bp);
+    return by_stage ? set_stage(session, &run, (int)stage) : set_percent(session, &run, bp);
 }

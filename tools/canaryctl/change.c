@@ -11,6 +11,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+int change_open(struct session *session, uint32_t flags, struct change *change) {
+    *change = (struct change){ .made = { .size = (uint32_t)sizeof(canary_change) },
+                               .error = CANARY_ERROR_INIT };
+    int result = session_change_options(session, &change->options);
+    if (result == 0)
+        result = session_open(session, flags);
+    /* Whoever looks at something before the change starts the clock again after it. */
+    change->started = when_monotonic();
+    return result;
+}
+
+int change_open_rollout(struct session *session, uint32_t flags, struct change *change) {
+    int result = change_open(session, flags, change);
+    if (result == 0)
+        result = session_rollout(session);
+    change->started = when_monotonic();
+    return result;
+}
+
+struct change_report change_report(const struct change *change) {
+    return (struct change_report){ .change = &change->made,
+                                   .duration_ns = when_monotonic() - change->started,
+                                   .returned_at_ns = when_now() };
+}
+
 /* Which way users move, in basis points: above 0 from old to new. */
 static int32_t moved(const struct change_report *report, const canary_rollout *after) {
     if (report->exposure_known)

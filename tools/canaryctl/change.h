@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What every command that changes something says afterwards: what moved, how long it took, and the
- * line that undoes it. */
+/* What every command that changes something does before and afterwards: it reads how the change is
+ * to be made and opens the store; then it says what moved, how long it took, and the line that
+ * undoes it. */
 #ifndef CTL_CHANGE_H
 #define CTL_CHANGE_H
 
@@ -9,6 +10,19 @@
 #include <canary/canary.h>
 
 #include <stdbool.h>
+
+/* One change: how it is made, and what came of it. */
+struct change {
+    canary_change_options options;
+    canary_change made;
+    canary_error error;
+    int64_t started; /* monotonic */
+};
+
+/* Reads the options and opens the store. Returns 0 or the exit code after an error was told. */
+int change_open(struct session *session, uint32_t flags, struct change *change);
+/* The same, for a change of the session's rollout. */
+int change_open_rollout(struct session *session, uint32_t flags, struct change *change);
 
 struct change_report {
     const canary_change *change;
@@ -25,14 +39,14 @@ struct change_report {
     const char *warning; /* NULL = none */
 };
 
+/* What there is to report right after the change was made. */
+struct change_report change_report(const struct change *change);
+
 /* Prints the report in the session's format. */
 void change_say(const struct session *session, const struct change_report *report);
 
 /* Adds the command that brings the percentage back from where `change` took it. */
 void change_undo(const struct session *session, const canary_change *change,
                  const canary_rollout *after, struct text *out);
-
-#define CHANGE_INIT                                                                                \
-    { .size = (uint32_t)sizeof(canary_change) }
 
 #endif

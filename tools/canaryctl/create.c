@@ -113,27 +113,21 @@ static int look_for_sharing(void *user_data, const canary_rollout *entry) {
     return 0;
 }
 
-static int make(struct session *session, const canary_rollout_spec *spec,
-                const canary_change_options *options) {
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
-    int code = canary_create(session->store, spec, options, &change, &error);
+static int make(struct session *session, const canary_rollout_spec *spec, struct change *run) {
+    int code = canary_create(session->store, spec, &run->options, &run->made, &run->error);
     if (code != CANARY_OK)
-        return session_error(session, &error);
-    struct change_report report = { .change = &change,
-                                    .duration_ns = when_monotonic() - start,
-                                    .returned_at_ns = when_now(),
-                                    .what = "created at stage 0, 0 %: everybody gets old",
-                                    .no_undo = "nothing to undo, the rollout is closed" };
-    struct sharing sharing = { .made = &change, .salt = spec->salt != NULL ? spec->salt : "" };
+        return session_error(session, &run->error);
+    struct change_report report = change_report(run);
+    report.what = "created at stage 0, 0 %: everybody gets old";
+    report.no_undo = "nothing to undo, the rollout is closed";
+    struct sharing sharing = { .made = &run->made, .salt = spec->salt != NULL ? spec->salt : "" };
     struct text warning = { 0 };
     if (canary_rollout_list(session->store, look_for_sharing, &sharing, NULL) == CANARY_OK &&
         sharing.names.size > 0) {
         text_addf(&warning,
                   "%s has the same salt as %s, which is partly open: the same users come first in "
                   "both; `create --salt TEXT` makes the cohorts independent",
-                  change.rollout, sharing.names.data);
+                  run->made.rollout, sharing.names.data);
         report.warning = warning.data;
     }
     change_say(session, &report);
@@ -152,7 +146,7 @@ int create_run(struct session *session, int count, char **words) {
     struct ladder stages = { 0 };
     struct ladder names = { 0 };
     struct ladder dwell = { 0 };
-    canary_change_options options;
+    struct change run;
     int result = read_stages(session, &stages);
     uint32_t wanted = stages.count > 0 ? stages.count : 4;
     if (result == 0)
@@ -160,9 +154,7 @@ int create_run(struct session *session, int count, char **words) {
     if (result == 0)
         result = read_dwell(session, &dwell, wanted);
     if (result == 0)
-        result = session_change_options(session, &options);
-    if (result == 0)
-        result = session_open(session, CANARY_OPEN_CREATE);
+        result = change_open(session, CANARY_OPEN_CREATE, &run);
     if (result == 0) {
         static const uint32_t usual[] = { 500, 2500, 5000, 10000 };
         bool plain = stages.count == 0 && names.parts[0] == NULL && dwell.parts[0] == NULL;
@@ -175,7 +167,7 @@ int create_run(struct session *session, int count, char **words) {
         spec.salt = session_value(session, OPTION_SALT);
         spec.flag = session_value(session, OPTION_FLAG);
         session->rollout = words[0];
-        result = make(session, &spec, &options);
+        result = make(session, &spec, &run);
     }
     free(stages.text);
     free(names.text);

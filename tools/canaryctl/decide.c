@@ -146,9 +146,7 @@ int decide_run(struct session *session, int count, char **words) {
     if (from_input == (count > 0))
         return say_usage(session->command, from_input ? "give users or --stdin, not both"
                                                       : "give USER... or --stdin");
-    int result = session_open(session, 0);
-    if (result == 0)
-        result = session_rollout(session);
+    int result = session_open_rollout(session, 0);
     if (result != 0)
         return result;
     struct decide *decide = text_memory(NULL, sizeof(*decide));

@@ -184,9 +184,7 @@ static void say_object(const struct explanation *explanation) {
 }
 
 int explain_run(struct session *session, int count, char **words) {
-    int result = session_open(session, 0);
-    if (result == 0)
-        result = session_rollout(session);
+    int result = session_open_rollout(session, 0);
     if (result != 0)
         return result;
     canary_rollout state = STATE_ROLLOUT_INIT;

@@ -127,27 +127,22 @@ static void look(struct session *session, struct obeying *obeying) {
 }
 
 static int change_flag(struct session *session, const char *flag, int enabled) {
-    canary_change_options options;
-    int result = session_change_options(session, &options);
-    if (result == 0)
-        result = session_open(session, 0);
+    struct change run;
+    int result = change_open(session, 0, &run);
     if (result != 0)
         return result;
     struct obeying before = { .flag = flag, .best = 4 };
     struct obeying after = { .flag = flag, .best = 4 };
     look(session, &before);
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
-    if (canary_flag_set(session->store, flag, enabled, &options, &change, &error) != CANARY_OK) {
+    run.started = when_monotonic();
+    if (canary_flag_set(session->store, flag, enabled, &run.options, &run.made, &run.error) !=
+        CANARY_OK) {
         text_free(&before.names);
-        return session_error(session, &error);
+        return session_error(session, &run.error);
     }
-    struct change_report report = { .change = &change,
-                                    .duration_ns = when_monotonic() - start,
-                                    .returned_at_ns = when_now(),
-                                    .exposure_known = true };
+    struct change_report report = change_report(&run);
     look(session, &after);
+    report.exposure_known = true;
     report.from_effective_bp = before.effective_bp;
     report.to_effective_bp = after.effective_bp;
     struct text what = { 0 };

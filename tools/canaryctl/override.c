@@ -25,34 +25,46 @@ static int read_cohort(const struct session *session, const char *word, int *coh
     return say_usage(session->command, "\"%s\" is no cohort: new or old%s", word, nearest);
 }
 
-static int add_one(struct session *session, const char *user, int cohort,
-                   const canary_change_options *options) {
-    int before = pin_find(session, user, strlen(user));
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
-    if (canary_override_set(session->store, session->rollout, user, strlen(user), cohort, options,
-                            &change, &error) != CANARY_OK)
-        return session_error(session, &error);
+/* The command that puts a user's pin back to `before`: a cohort, or -1 for none. */
+static void add_undo(const struct session *session, const char *user, int before,
+                     struct text *out) {
+    session_command(session, true, out);
+    text_add(out, before < 0 ? "override remove " : "override add ");
+    text_add(out, user[0] == '-' ? "-- " : "");
+    text_shell(out, user, strlen(user));
+    if (before >= 0)
+        text_addf(out, " %s", canary_cohort_name(before));
+}
+
+/* Reports a change of one user's pin from `before` to `now`: cohorts, or -1 for none. */
+static int say_one(const struct session *session, const struct change *run, const char *user,
+                   int before, int now) {
+    struct change_report report = change_report(run);
     struct text what = { 0 };
     struct text undo = { 0 };
-    text_addf(&what, "pinned to %s: ", canary_cohort_name(cohort));
+    if (now < 0)
+        text_add(&what, "no longer pinned: ");
+    else
+        text_addf(&what, "pinned to %s: ", canary_cohort_name(now));
     text_safe_string(&what, user);
-    session_command(session, true, &undo);
-    text_add(&undo, before < 0 ? "override remove " : "override add ");
-    text_add(&undo, user[0] == '-' ? "-- " : "");
-    text_shell(&undo, user, strlen(user));
-    if (before >= 0)
-        text_addf(&undo, " %s", canary_cohort_name(before));
-    struct change_report report = { .change = &change,
-                                    .duration_ns = when_monotonic() - start,
-                                    .returned_at_ns = when_now(),
-                                    .what = what.data,
-                                    .undo = undo.data };
+    report.what = what.data;
+    if (before >= 0 || now >= 0) {
+        add_undo(session, user, before, &undo);
+        report.undo = undo.data;
+    }
     change_say(session, &report);
     text_free(&what);
     text_free(&undo);
     return 0;
+}
+
+static int add_one(struct session *session, const char *user, int cohort, struct change *run) {
+    int before = pin_find(session, user, strlen(user));
+    run->started = when_monotonic();
+    if (canary_override_set(session->store, session->rollout, user, strlen(user), cohort,
+                            &run->options, &run->made, &run->error) != CANARY_OK)
+        return session_error(session, &run->error);
+    return say_one(session, run, user, before, cohort);
 }
 
 struct ids {
@@ -103,7 +115,7 @@ static int read_ids(const struct session *session, struct ids *ids) {
     return result;
 }
 
-static int add_many(struct session *session, int cohort, const canary_change_options *options) {
+static int add_many(struct session *session, int cohort, struct change *run) {
     struct ids ids = { 0 };
     int result = read_ids(session, &ids);
     if (result == 0 && ids.count == 0)
@@ -119,35 +131,24 @@ static int add_many(struct session *session, int cohort, const canary_change_opt
         users[i] = ids.bytes.data + ids.offsets[i];
         sizes[i] = ids.offsets[i + 1] - ids.offsets[i];
     }
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
+    run->started = when_monotonic();
     if (canary_override_set_many(session->store, session->rollout, users, sizes, ids.count, cohort,
-                                 options, &change, &error) == CANARY_OK) {
+                                 &run->options, &run->made, &run->error) == CANARY_OK) {
+        struct change_report report = change_report(run);
         char what[80];
         snprintf(what, sizeof(what), "%zu users pinned to %s in one change", ids.count,
                  canary_cohort_name(cohort));
-        struct change_report report = { .change = &change,
-                                        .duration_ns = when_monotonic() - start,
-                                        .returned_at_ns = when_now(),
-                                        .what = what,
-                                        .no_undo = "`override remove USER` for each of them" };
+        report.what = what;
+        report.no_undo = "`override remove USER` for each of them";
         change_say(session, &report);
     } else {
-        result = session_error(session, &error);
+        result = session_error(session, &run->error);
     }
     free(users);
     free(sizes);
     text_free(&ids.bytes);
     free(ids.offsets);
     return result;
-}
-
-static int begin(struct session *session, canary_change_options *options) {
-    int result = options != NULL ? session_change_options(session, options) : 0;
-    if (result == 0)
-        result = session_open(session, 0);
-    return result == 0 ? session_rollout(session) : result;
 }
 
 int override_add_run(struct session *session, int count, char **words) {
@@ -163,49 +164,27 @@ int override_add_run(struct session *session, int count, char **words) {
     if (result == 0 && !from_input && words[0][0] == '\0')
         result =
             say_usage(session->command, "the user id is empty; it takes 1 to %d bytes", LONGEST_ID);
-    canary_change_options options;
+    struct change run;
     if (result == 0)
-        result = begin(session, &options);
+        result = change_open_rollout(session, 0, &run);
     if (result != 0)
         return result;
-    return from_input ? add_many(session, cohort, &options)
-                      : add_one(session, words[0], cohort, &options);
+    return from_input ? add_many(session, cohort, &run) : add_one(session, words[0], cohort, &run);
 }
 
 int override_remove_run(struct session *session, int count, char **words) {
     (void)count;
     const char *user = words[0];
-    canary_change_options options;
-    int result = begin(session, &options);
+    struct change run;
+    int result = change_open_rollout(session, 0, &run);
     if (result != 0)
         return result;
     int before = pin_find(session, user, strlen(user));
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
-    if (canary_override_remove(session->store, session->rollout, user, strlen(user), &options,
-                               &change, &error) != CANARY_OK)
-        return session_error(session, &error);
-    struct text what = { 0 };
-    struct text undo = { 0 };
-    text_add(&what, "no longer pinned: ");
-    text_safe_string(&what, user);
-    if (before >= 0) {
-        session_command(session, true, &undo);
-        text_add(&undo, "override add ");
-        text_add(&undo, user[0] == '-' ? "-- " : "");
-        text_shell(&undo, user, strlen(user));
-        text_addf(&undo, " %s", canary_cohort_name(before));
-    }
-    struct change_report report = { .change = &change,
-                                    .duration_ns = when_monotonic() - start,
-                                    .returned_at_ns = when_now(),
-                                    .what = what.data,
-                                    .undo = undo.data };
-    change_say(session, &report);
-    text_free(&what);
-    text_free(&undo);
-    return 0;
+    run.started = when_monotonic();
+    if (canary_override_remove(session->store, session->rollout, user, strlen(user), &run.options,
+                               &run.made, &run.error) != CANARY_OK)
+        return session_error(session, &run.error);
+    return say_one(session, &run, user, before, -1);
 }
 
 struct listing {
@@ -233,7 +212,7 @@ static int add_pin(void *user_data, const void *user_id, uint64_t size, int coho
 int override_list_run(struct session *session, int count, char **words) {
     (void)count;
     (void)words;
-    int result = begin(session, NULL);
+    int result = session_open_rollout(session, 0);
     if (result != 0)
         return result;
     struct listing listing = { .array = say_mode.json ? json_array() : NULL };

@@ -143,6 +143,11 @@ int session_rollout(struct session *session) {
     return result;
 }
 
+int session_open_rollout(struct session *session, uint32_t flags) {
+    int result = session_open(session, flags);
+    return result == 0 ? session_rollout(session) : result;
+}
+
 /* The likeliest meaning of a rollout that is not there. */
 static int unknown_rollout(const struct session *session, const canary_error *error) {
     struct names names = { .wanted = session->rollout, .best = 4 };

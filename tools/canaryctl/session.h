@@ -26,6 +26,8 @@ int session_begin(struct session *session);
 int session_open(struct session *session, uint32_t flags);
 /* Finds out which rollout is meant; needs an open store. As above. */
 int session_rollout(struct session *session);
+/* Both, one after the other. */
+int session_open_rollout(struct session *session, uint32_t flags);
 /* Tells an error of the library about this session's store or rollout, with what to do next. */
 int session_error(const struct session *session, const canary_error *error);
 void session_end(struct session *session);

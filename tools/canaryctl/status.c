@@ -39,9 +39,7 @@ static void add_next(const struct session *session, const canary_rollout *state,
 int status_run(struct session *session, int count, char **words) {
     (void)count;
     (void)words;
-    int result = session_open(session, 0);
-    if (result == 0)
-        result = session_rollout(session);
+    int result = session_open_rollout(session, 0);
     if (result != 0)
         return result;
     if (session_given(session, OPTION_WATCH))

@@ -110,27 +110,20 @@ static void add_signed(const canary_rollout *state, struct text *what) {
 int accept_run(struct session *session, int count, char **words) {
     (void)count;
     (void)words;
-    canary_change_options options;
-    int result = session_change_options(session, &options);
-    if (result == 0)
-        result = session_open(session, 0);
-    if (result == 0)
-        result = session_rollout(session);
+    struct change run;
+    int result = change_open_rollout(session, 0, &run);
     if (result != 0)
         return result;
     canary_rollout before = STATE_ROLLOUT_INIT;
     canary_rollout after = STATE_ROLLOUT_INIT;
     canary_rollout_read(session->store, session->rollout, &before, NULL);
-    canary_change change = CHANGE_INIT;
-    canary_error error = CANARY_ERROR_INIT;
-    int64_t start = when_monotonic();
-    if (canary_accept(session->store, session->rollout, &options, &change, &error) != CANARY_OK)
-        return session_error(session, &error);
+    run.started = when_monotonic();
+    if (canary_accept(session->store, session->rollout, &run.options, &run.made, &run.error) !=
+        CANARY_OK)
+        return session_error(session, &run.error);
+    struct change_report report = change_report(&run);
     struct text what = { 0 };
-    struct change_report report = { .change = &change,
-                                    .duration_ns = when_monotonic() - start,
-                                    .returned_at_ns = when_now(),
-                                    .no_undo = "a signature stays; change the state instead" };
+    report.no_undo = "a signature stays; change the state instead";
     if (canary_rollout_read(session->store, session->rollout, &after, NULL) == CANARY_OK) {
         add_signed(&after, &what);
         report.what = what.data;
