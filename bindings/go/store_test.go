@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -386,7 +387,7 @@ func TestNoLeak(t *testing.T) {
 	for i := range 200 {
 		round(i)
 	}
-	files, tasks, pages := descriptors(t), threads(t), resident(t)
+	files, tasks, pages, routines := descriptors(t), threads(t), resident(t), runtime.NumGoroutine()
 	for i := range rounds {
 		round(i)
 	}
@@ -396,6 +397,9 @@ func TestNoLeak(t *testing.T) {
 	}
 	if n := threads(t); n > tasks+8 {
 		t.Errorf("%d threads before, %d after", tasks, n)
+	}
+	if n := runtime.NumGoroutine(); n > routines+5 {
+		t.Errorf("%d goroutines before, %d after", routines, n)
 	}
 	grown := resident(t) - pages
 	if grown > 4000 && !underRace { // 16 MB: the Go heap breathes

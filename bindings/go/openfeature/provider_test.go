@@ -200,6 +200,22 @@ func TestEventsOfReplicas(t *testing.T) {
 	}
 }
 
+// SDKs take a change for a sign that the provider is ready: what is stale is told again after it.
+func TestStaleStaysStaleWhenAnotherMoves(t *testing.T) {
+	old, err := canary.NewReplica("old", &canary.ReplicaOptions{StaleAfter: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.Load(canarytest.Status("old", 100, 1))
+	fresh := canarytest.Replica(t, "fresh", 100)
+	c := client(t, canaryof.NewFromDeciders([]canary.Decider{old, fresh}, &canaryof.Options{Poll: time.Millisecond}))
+	changes := heard(c, of.ProviderConfigChange)
+	state(t, c, of.StaleState)
+	fresh.Load(canarytest.Status("fresh", 200, 2))
+	await(t, changes, "fresh")
+	state(t, c, of.StaleState)
+}
+
 func TestShutdownAndAgain(t *testing.T) {
 	provider := canaryof.NewFromDeciders([]canary.Decider{canarytest.Replica(t, "r", canary.Everybody)}, nil)
 	flat := of.FlattenedContext{of.TargetingKey: "alice"}
