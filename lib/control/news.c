@@ -12,8 +12,8 @@
 #define FRESH_NS INT64_C(1000000000)
 
 /* When to confirm: not while the others are still being woken, and not all at the same moment. */
-#define CONFIRM_FIRST_NS INT64_C(5000000)
-#define CONFIRM_SPREAD_NS INT64_C(25000000)
+#define CONFIRM_FIRST_NS INT64_C(10000000)
+#define CONFIRM_SPREAD_NS INT64_C(50000000)
 
 _Static_assert(sizeof(struct canary__news) == CANARY__BELL_NEWS, "news fills its place");
 
