@@ -91,6 +91,10 @@ class Store:
             command, input=stdin, capture_output=True, env=self.environment(env), timeout=120,
             user=user,
         )
+        # A sanitizer's exit code is 1, which many a command here is meant to end with.
+        if b"Sanitizer" in process.stderr or b"runtime error" in process.stderr:
+            check(False, f"canaryctl {' '.join(map(str, words))} pleases the sanitizers",
+                  process.stderr.decode("utf-8", "replace"))
         return Result(process)
 
     def good(self, *words, **more):

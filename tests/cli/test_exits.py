@@ -35,6 +35,10 @@ def done_and_error():
         told(store, 1, "CANARY_E_EXISTS", "creating it twice", "create", "checkout")
         told(store, 1, "CANARY_E_NOT_FOUND", "an unknown rollout", "--rollout", "chekout", "status",
              part="did you mean --rollout checkout")
+        for words in (("history",), ("override", "list"), ("override", "remove", "alice"),
+                      ("rollback",), ("accept",), ("explain", "alice")):
+            told(store, 1, "CANARY_E_NOT_FOUND", f"an unknown rollout, {' '.join(words)}",
+                 "--rollout", "chekout", *words, part="did you mean --rollout checkout")
         told(store, 1, "CANARY_E_NOT_FOUND", "removing no pin", "override", "remove", "nobody")
         told(store, 1, "CANARY_E_NOT_FOUND", "decide on an unknown rollout", "--rollout", "x",
              "decide", "alice")
@@ -64,6 +68,12 @@ def storage():
         error = told(store, 3, "CANARY_E_NO_STORE", "create in no directory", "--db",
                      str(store.directory / "no" / "app.db"), "create", "x", db=False)
         contains(error.get("next", ""), "directory", "create in no directory: what to do")
+        store.path.touch()
+        for words in (("status",), ("verify",), ("advance",)):
+            told(store, 3, "CANARY_E_NO_STORE", f"an empty file, {' '.join(words)}", *words,
+                 part="create NAME")
+        told(store, 3, "CANARY_E_NO_STORE", "a path through a file", "--db",
+             str(store.path / "app.db"), "status", db=False)
         store.path.write_text("this is a shopping list, not a database\n" * 50)
         told(store, 3, "CANARY_E_NOT_A_STORE", "a text file", "status")
         told(store, 3, "CANARY_E_NOT_A_STORE", "a text file, create", "create", "x")

@@ -66,8 +66,12 @@ int flag_list_run(struct session *session, int count, char **words) {
     if (listing.array == NULL && !listing.brief)
         table_begin(&listing.table, 6, titles, 1u << 2);
     canary_error error = CANARY_ERROR_INIT;
-    if (canary_flag_list(session->store, add_flag, &listing, &error) != CANARY_OK)
+    if (canary_flag_list(session->store, add_flag, &listing, &error) != CANARY_OK) {
+        json_decref(listing.array);
+        table_free(&listing.table);
+        text_free(&listing.names);
         return session_error(session, &error);
+    }
     struct text out = { 0 };
     text_add(&out, "");
     if (listing.array != NULL)

@@ -110,8 +110,11 @@ int history_run(struct session *session, int count, char **words) {
         table_begin(&history.table, 7, titles, 1u << 1);
     canary_error error = CANARY_ERROR_INIT;
     if (canary_history(session->store, history.all ? NULL : session->rollout, (uint64_t)limit, 0,
-                       add_row, &history, &error) != CANARY_OK)
+                       add_row, &history, &error) != CANARY_OK) {
+        json_decref(history.array);
+        table_free(&history.table);
         return session_error(session, &error);
+    }
     if (history.array != NULL) {
         jsonout_print(history.array);
         return 0;

@@ -72,8 +72,10 @@ int list_run(struct session *session, int count, char **words) {
         return result;
     struct listing listing = { 0 };
     canary_error error = CANARY_ERROR_INIT;
-    if (canary_rollout_list(session->store, collect, &listing, &error) != CANARY_OK)
+    if (canary_rollout_list(session->store, collect, &listing, &error) != CANARY_OK) {
+        free(listing.states);
         return session_error(session, &error);
+    }
     if (session_given(session, OPTION_BRIEF) && !say_mode.json) {
         struct text out = { 0 };
         text_add(&out, "");

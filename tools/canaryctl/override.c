@@ -218,8 +218,11 @@ int override_list_run(struct session *session, int count, char **words) {
     struct listing listing = { .array = say_mode.json ? json_array() : NULL };
     canary_error error = CANARY_ERROR_INIT;
     if (canary_override_list(session->store, session->rollout, add_pin, &listing, &error) !=
-        CANARY_OK)
+        CANARY_OK) {
+        json_decref(listing.array);
+        text_free(&listing.out);
         return session_error(session, &error);
+    }
     if (listing.array != NULL) {
         jsonout_print(listing.array);
         return 0;

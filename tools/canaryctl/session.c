@@ -179,14 +179,14 @@ int session_error(const struct session *session, const canary_error *error) {
     if (error->code == CANARY_E_NOT_FOUND && session->store != NULL && session->rollout != NULL &&
         !has_rollout(session))
         return unknown_rollout(session, error);
+    if (error->code == CANARY_E_NO_STORE && session->command->run != create_run)
+        return no_store(session, session_value(session, OPTION_DB));
     struct text next = { 0 };
     struct text again = { 0 };
     text_add(&next, "");
     session_command(session, session->rollout != NULL, &again);
     switch (error->code) {
     case CANARY_E_NO_STORE:
-        if (session->command->run != create_run)
-            return no_store(session, session_value(session, OPTION_DB));
         text_add(&next, "make the directory first, or check the path and CANARY_DB");
         break;
     case CANARY_E_INVALID:

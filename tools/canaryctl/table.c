@@ -88,8 +88,13 @@ void table_end(struct table *table, struct text *out, int width) {
             text_add(out, "\n");
         } else
             text_addf(out, "%*s", (int)(right ? 2 : pad + 2), "");
-        free(table->cells[i]);
     }
+    table_free(table);
+}
+
+void table_free(struct table *table) {
+    for (size_t i = 0; i < table->count; i++)
+        free(table->cells[i]);
     free(table->cells);
     free(table->colours);
     *table = (struct table){ 0 };

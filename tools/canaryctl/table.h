@@ -26,5 +26,7 @@ void table_cell(struct table *table, enum say_colour colour, const char *format,
 void table_safe(struct table *table, enum say_colour colour, const char *string);
 /* Adds the table to `out` and frees it. `width` 0 cuts nothing. */
 void table_end(struct table *table, struct text *out, int width);
+/* Frees a table that nobody is to see; one that was never begun, too. */
+void table_free(struct table *table);
 
 #endif
