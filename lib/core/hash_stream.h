@@ -110,7 +110,9 @@ INLINE vector last_bytes(const unsigned char *p, size_t size, int behind) {
 /* The bytes of the last block but for the length: `size` (below 64), of which `before` more
  * precede. */
 INLINE struct block last_block(const unsigned char *p, size_t size, size_t before) {
-    vector end = last_bytes(p + (size & ~(size_t)15), size & 15, before + size >= 16);
+    /* An empty id may be NULL, to which C allows not even 0 to be added. */
+    const void *rest = (const void *)((uintptr_t)p + (size & ~(size_t)15));
+    vector end = last_bytes(rest, size & 15, before + size >= 16);
     vector none = zero();
 
     if (size < 16) {
