@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* libcanary from C, in the loop that goes around every peer. PEER_WHAT is `single`, one call a
- * user; `many`, canary_decide_many() over slices of 1000; `create`, which makes the store that
- * all runners of libcanary open, and ends. PROTOCOL.md says what goes over the pipes. */
+ * user; `many`, canary_decide_many() over slices of 1000; `hash`, the hash that a decision needs
+ * and no decision; `create`, which makes the store that all runners of libcanary open, and ends.
+ * PROTOCOL.md says what goes over the pipes. */
 #include <canary/canary.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -87,6 +88,19 @@ static uint64_t many(canary_ctx *ctx, const canary_user *from, uint64_t count) {
     return hits;
 }
 
+static uint64_t hash(canary_ctx *ctx, const canary_user *from, uint64_t count) {
+    uint64_t hits = 0;
+
+    (void)ctx;
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t found = 0;
+
+        canary_hash_user(NULL, from[i].id, from[i].size, &found);
+        hits += found % 100 < 25;
+    }
+    return hits;
+}
+
 static int64_t now(void) {
     struct timespec time;
 
@@ -99,6 +113,7 @@ int main(int argc, char **argv) {
     const char *path = getenv("PEER_STORE");
     canary_error error = CANARY_ERROR_INIT;
     canary_ctx_info info = CANARY_CTX_INFO_INIT;
+    uint64_t (*decide)(canary_ctx *, const canary_user *, uint64_t) = single;
     canary_ctx *ctx = NULL;
     uint64_t offset;
     uint64_t count;
@@ -114,6 +129,11 @@ int main(int argc, char **argv) {
     if (argc != 2) {
         fprintf(stderr, "usage: %s IDS\n", argv[0]);
         return 2;
+    }
+    if (strcmp(what, "many") == 0) {
+        decide = many;
+    } else if (strcmp(what, "hash") == 0) {
+        decide = hash;
     }
     read_ids(argv[1]);
     if (canary_open(path, "checkout", NULL, &ctx, &error) != CANARY_OK) {
@@ -131,8 +151,7 @@ int main(int argc, char **argv) {
         for (uint64_t next = offset % IDS; count > 0; next = 0) {
             uint64_t part = count < IDS - next ? count : IDS - next;
 
-            hits += strcmp(what, "many") == 0 ? many(ctx, users + next, part)
-                                              : single(ctx, users + next, part);
+            hits += decide(ctx, users + next, part);
             count -= part;
         }
         printf("%" PRId64 " %" PRIu64 "\n", now() - start, hits);

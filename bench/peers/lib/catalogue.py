@@ -55,6 +55,8 @@ ROWS = [
          "SQLite store, its watcher running", "base"),
     ours("c-many", "libcanary, C, canary_decide_many", "native", ("c",), "many",
          "1000 users a call, several blocks at once"),
+    ours("c-hash", "the hash of the id alone", "native", ("c",), "hash",
+         "`canary_hash_user()`: one SHA-256 block, the floor under every exact answer", "floor"),
     native("unleash", "Unleash, unleash-yggdrasil",
            "`check_enabled()` with a borrowed context and no counting, which is less than its SDKs "
            "do; murmur3 of group and id. `ready`: `is_enabled()` with an owned context"),

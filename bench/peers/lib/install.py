@@ -45,7 +45,8 @@ def call(command, cwd=None, env=None):
                           stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
-        errors = [line for line in lines if re.match(r"\s*(error|ERROR|npm ERR)", line)]
+        lines = [line for line in lines if "full log" not in line and "debug.log" not in line]
+        errors = [line for line in lines if re.search(r"\berror\b|ERR!|\bFAILED\b", line, re.I)]
         raise Failed(tidy((errors or lines or [f"status {done.returncode}"])[-1]))
 
 

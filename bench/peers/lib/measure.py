@@ -114,6 +114,7 @@ def alternate(base, peer, rounds, round_ns, total):
     result = {
         "version": peer.about["version"],
         "ns": statistics.median(samples["call"]),
+        "best_ns": min(samples["call"]),
         "spread_percent": spread(samples["call"]),
         "base_ns": statistics.median(samples["base"]),
         "ratio": statistics.median(
