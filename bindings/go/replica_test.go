@@ -5,6 +5,9 @@ package canary_test
 import (
 	"errors"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -228,5 +231,48 @@ func TestReplicaAllocatesNothing(t *testing.T) {
 		replica.Explain(user)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// What canaryctl prints is what a replica understands, through every kind of change.
+func TestReplicaOfCanaryctl(t *testing.T) {
+	tool := os.Getenv("CANARY_TEST_CANARYCTL")
+	if tool == "" {
+		t.Skip("CANARY_TEST_CANARYCTL does not say where canaryctl is")
+	}
+	database := filepath.Join(t.TempDir(), "canary.db")
+	operate := func(input string, words ...string) []byte {
+		t.Helper()
+		command := exec.Command(tool, append([]string{"--db", database}, words...)...)
+		command.Stdin = strings.NewReader(input)
+		out, err := command.Output()
+		if err != nil {
+			t.Fatalf("canaryctl %v: %v", words, err)
+		}
+		return out
+	}
+	operate("", "create", "r", "--salt", "s:é")
+	replica := newReplica(t, nil)
+	users := []string{"alice", "bob", "carol", "b\xffob", "zero"}
+	for i := range 2000 {
+		users = append(users, "user-"+strconv.Itoa(i))
+	}
+	for _, words := range [][]string{
+		{"advance"}, {"set", "--percent", "12.34"}, {"set", "--percent", "7.1"}, {"set", "--percent", "0.01"},
+		{"override", "add", "alice", "new"}, {"override", "add", "b\xffob", "old"}, {"set", "--percent", "99.99"},
+		{"flag", "off", "r"}, {"flag", "on", "r"}, {"override", "remove", "alice"}, {"set", "--percent", "100"},
+		{"rollback"},
+	} {
+		operate("", words...)
+		if err := replica.LoadWithOverrides(operate("", "status", "-o", "json"),
+			operate("", "override", "list", "-o", "json")); err != nil {
+			t.Fatalf("after %v: %v", words, err)
+		}
+		lines := strings.Split(string(operate(strings.Join(users, "\n")+"\n", "decide", "--stdin")), "\n")
+		for i, user := range users {
+			if _, cohort, _ := strings.Cut(lines[i], "\t"); cohort != replica.Explain(user).Cohort() {
+				t.Errorf("after %v: canaryctl %q, replica %v", words, lines[i], replica.Explain(user))
+			}
+		}
 	}
 }

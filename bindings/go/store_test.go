@@ -398,6 +398,9 @@ func TestNoLeak(t *testing.T) {
 	if n := threads(t); n > tasks+8 {
 		t.Errorf("%d threads before, %d after", tasks, n)
 	}
+	for n := 0; n < 500 && runtime.NumGoroutine() > routines+5; n++ {
+		time.Sleep(10 * time.Millisecond) // those of the loggers are on their way out
+	}
 	if n := runtime.NumGoroutine(); n > routines+5 {
 		t.Errorf("%d goroutines before, %d after", routines, n)
 	}

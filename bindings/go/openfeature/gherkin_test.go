@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,9 +194,9 @@ func flags(t *testing.T, kind string) []canary.Decider {
 	replica := func(name string, share canary.BasisPoints) *canary.Replica {
 		return canarytest.Replica(t, name, share)
 	}
-	now := time.Unix(1000, 0)
+	var minutes atomic.Int64
 	stale, _ := canary.NewReplica("stale-flag", &canary.ReplicaOptions{StaleAfter: time.Second,
-		Now: func() time.Time { now = now.Add(time.Minute); return now }})
+		Now: func() time.Time { return time.Unix(minutes.Add(1)*60, 0) }})
 	stale.Load(canarytest.Status("stale-flag", canary.Everybody, 1))
 	killed := replica("killed-flag", canary.Everybody)
 	killed.Kill()
