@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -73,7 +74,7 @@ func TestStore(t *testing.T) {
 	for found := false; !found; { // a rollback is two changes: rung, and then recorded
 		select {
 		case event := <-changes:
-			found = event.FlagChanges[0] == "search"
+			found = slices.Contains(event.FlagChanges, "search")
 		case <-time.After(10 * time.Second):
 			t.Fatal("the event did not come")
 		}
