@@ -128,19 +128,20 @@ int canary__hash_prove(const struct canary__hash_kernel *kernel) {
 }
 
 /* The first kernel that `takes_part`, can be used here, passes and is not slow here; the one that is
- * wanted before all others. NULL when none passes. */
+ * wanted before all others. NULL when none passes. What was dropped before gets no other chance. */
 static const struct canary__hash_kernel *pick(const struct canary__hash_kernel *kernels,
                                               size_t count, unsigned features, const char *wanted,
                                               int (*takes_part)(const struct canary__hash_kernel *),
                                               int (*passes)(const struct canary__hash_kernel *),
-                                              uint32_t *dropped, int *refused) {
+                                              uint32_t *dropped) {
     const struct canary__hash_kernel *best = NULL;
     const struct canary__hash_kernel *forced = NULL;
 
     for (size_t i = 0; i < count; i++) {
         const struct canary__hash_kernel *kernel = &kernels[i];
 
-        if ((kernel->features & ~features) != 0 || !takes_part(kernel)) {
+        if ((kernel->features & ~features) != 0 || (kernel->mark & *dropped) != 0 ||
+            !takes_part(kernel)) {
             continue;
         }
         if (!passes(kernel)) {
@@ -152,7 +153,6 @@ static const struct canary__hash_kernel *pick(const struct canary__hash_kernel *
         }
         if (wanted != NULL && strcmp(kernel->name, wanted) == 0) {
             forced = kernel;
-            *refused = 0;
         }
     }
     return forced != NULL ? forced : best;
@@ -166,25 +166,35 @@ static int has_many(const struct canary__hash_kernel *kernel) {
     return kernel->many != NULL;
 }
 
+static const struct canary__hash_kernel *pick_one(const struct canary__hash_kernel *kernels,
+                                                  size_t count, unsigned features,
+                                                  const char *wanted, uint32_t *dropped) {
+    const struct canary__hash_kernel *one =
+        pick(kernels, count, features, wanted, has_one, prove_one, dropped);
+
+    /* Without a reference that agrees with itself there is still nothing better. */
+    one = one != NULL ? one : &kernels[count - 1];
+    if (kernels == canary__hash_kernels) {
+        /* Kernels for many send what does not fit their lanes to the one for single ids. */
+        atomic_store_explicit(&canary__hash_way_one, one->one, memory_order_relaxed);
+    }
+    return one;
+}
+
 void canary__hash_choose(const struct canary__hash_kernel *kernels, size_t count, unsigned features,
                          const char *wanted, struct canary__hash_choice *choice) {
-    const struct canary__hash_kernel *reference = &kernels[count - 1];
-    const struct canary__hash_kernel *one;
     const struct canary__hash_kernel *many;
 
     memset(choice, 0, sizeof *choice);
-    choice->refused = wanted != NULL;
-    one = pick(kernels, count, features, wanted, has_one, prove_one, &choice->dropped,
-               &choice->refused);
-    /* Without a reference that agrees with itself there is still nothing better. */
-    choice->one = one != NULL ? one : reference;
-    if (kernels == canary__hash_kernels) {
-        /* Kernels for many send what does not fit their lanes to the one for single ids. */
-        atomic_store_explicit(&canary__hash_way_one, choice->one->one, memory_order_relaxed);
+    choice->one = pick_one(kernels, count, features, wanted, &choice->dropped);
+    many = pick(kernels, count, features, wanted, has_many, prove_many, &choice->dropped);
+    choice->many = many != NULL ? many : &kernels[count - 1];
+    if ((choice->dropped & choice->one->mark) != 0) {
+        /* Instructions that fail for many are not trusted for one. */
+        choice->one = pick_one(kernels, count, features, wanted, &choice->dropped);
     }
-    many = pick(kernels, count, features, wanted, has_many, prove_many, &choice->dropped,
-                &choice->refused);
-    choice->many = many != NULL ? many : reference;
+    choice->refused = wanted != NULL && strcmp(choice->one->name, wanted) != 0 &&
+                      strcmp(choice->many->name, wanted) != 0;
 }
 
 /* The choice of this process: 0, or CHOSEN with what the masks below cut out. One word, so that

@@ -337,11 +337,14 @@ static void none_that_lies_about_many(void **state) {
     assert_int_equal(canary__hash_prove(&table[0]), 0);
     canary__hash_choose(table, COUNT(table), 0, NULL, &choice);
     assert_ptr_equal(choice.many, &table[1]);
+    assert_ptr_equal(choice.one, &table[1]); /* not trusted with one id either */
     assert_int_equal(choice.dropped, BEST);
     table[1].many = lie_about_the_last;
     canary__hash_choose(table, COUNT(table), 0, "better", &choice);
     assert_ptr_equal(choice.many, &table[2]);
+    assert_ptr_equal(choice.one, &table[2]);
     assert_int_equal(choice.dropped, BEST | BETTER);
+    assert_int_equal(choice.refused, 1);
 }
 
 static void none_that_cannot_run(void **state) {
