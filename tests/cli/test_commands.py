@@ -416,14 +416,28 @@ def full_disk(store):
         error = process.communicate()[1]
     equal(process.returncode, 1, "a result that cannot be written is exit 1")
     contains(error.decode(), "cannot write", "and is told")
+
+
+def closed_files(store):
+    def run(closed, *words):
+        return subprocess.run(["sh", "-c", f"exec {PROGRAM_QUOTED} \"$@\" {closed}", "sh", "--db",
+                               str(store.path), *words],
+                              env=store.environment(), capture_output=True, check=False)
+
     for closed in (">&-", ">&- 2>&-", "<&- >&- 2>&-"):
         revision = store.js("status")["revision"]
-        done = subprocess.run(["sh", "-c", f"exec {PROGRAM_QUOTED} \"$@\" {closed}", "sh", "--db",
-                               str(store.path), "set", "--percent", "3"],
-                              env=store.environment(), capture_output=True, check=False)
+        done = run(closed, "set", "--percent", "3")
         equal(done.returncode, 1, f"{closed}: exit 1, as nobody was told")
         equal(store.js("status")["revision"], revision + 1, f"{closed}: the change is made")
         equal(store.run("doctor").code, 0, f"{closed}: nothing was written into another file")
+    done = run(">&-", "status")
+    equal(done.returncode, 1, ">&-: a status that nobody gets is exit 1")
+    contains(done.stderr.decode(), "cannot write", ">&-: and is told")
+    # Whatever file is opened first gets number 0, and what stands in it would be taken for users.
+    for words in (("decide", "--stdin"), ("override", "add", "--stdin", "new")):
+        done = run("<&-", *words)
+        equal((done.returncode, done.stdout), (1, b""), f"<&-: {' '.join(words)}: exit 1")
+        contains(done.stderr.decode(), "cannot read standard input", "<&-: and is told")
 
 
 import shlex  # noqa: E402
@@ -445,6 +459,7 @@ with Store() as main:
     variables(main)
     help_texts(main)
     full_disk(main)
+    closed_files(main)
 salted()
 ladders()
 several()

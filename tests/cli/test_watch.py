@@ -82,6 +82,28 @@ def piped(store):
     equal(watch.end(signal.SIGTERM), (0, ""), "SIGTERM ends it with 0")
 
 
+def kill_alone(store):
+    """At 0 %, in doubt and without a new revision, nothing but the reasons of the kill moves."""
+    def edit(statement):
+        db = sqlite3.connect(store.path)
+        db.execute(f"UPDATE feature_flags SET {statement}")
+        db.commit()
+        db.close()
+
+    watch = Watch(store)
+    contains(watch.line(), "0 % configured, 0 % effective; by", "kill alone: begins at 0 %")
+    edit("note = 'edited'")
+    contains(watch.until("in doubt: flag"), "0 % effective; in doubt: flag",
+             "kill alone: an edited flag is in doubt and not yet off")
+    edit("enabled = 0")
+    contains(watch.until("killed"), "0 % effective; killed by flag; in doubt: flag",
+             "kill alone: that it kills is a line")
+    edit("enabled = 1")
+    contains(watch.until("effective; in doubt"), "0 % effective; in doubt: flag",
+             "kill alone: and that it no longer does")
+    equal(watch.end(signal.SIGTERM), (0, ""), "kill alone: ends with 0")
+
+
 def as_json(store):
     watch = Watch(store, "-o", "json")
     first = json.loads(watch.line())
@@ -179,4 +201,7 @@ with Store() as main:
     rollback_while_locked(main)
     reader_leaves(main)
     on_a_terminal(main)
+with Store() as main:
+    main.good("create", "checkout")
+    kill_alone(main)
 finish()
