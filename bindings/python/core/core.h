@@ -74,6 +74,10 @@ void log_take(void *user_data, int level, const char *message);
 void log_shutdown(void);
 PyObject *log_drain(PyObject *module, PyObject *unused);
 
+/* measure.c */
+PyObject *measure_bare(PyObject *module, PyObject *user);
+PyObject *measure_decisions(PyObject *module, PyObject *args);
+
 /* clock.c */
 int64_t clock_read(void *user_data, int clock);
 

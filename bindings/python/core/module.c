@@ -38,14 +38,6 @@ static PyObject *core_bucket(PyObject *module, PyObject *args, PyObject *kwargs)
     return PyLong_FromUnsignedLong(canary_bucket_from_hash(value));
 }
 
-/* For bench/: what a call costs that does nothing but take a str and answer a bool. */
-static PyObject *core_bare(PyObject *module, PyObject *user) {
-    (void)module;
-    (void)user;
-    Py_INCREF(Py_False);
-    return Py_False;
-}
-
 static PyObject *core_error_name(PyObject *module, PyObject *args) {
     (void)module;
     int code;
@@ -69,7 +61,8 @@ static PyMethodDef core_methods[] = {
     { "bucket", (PyCFunction)(void (*)(void))core_bucket, METH_VARARGS | METH_KEYWORDS,
       PyDoc_STR("bucket($module, /, user, salt='')\n--\n\n"
                 "A user's fixed place on the ramp, 0 to 9999.") },
-    { "_bare", (PyCFunction)core_bare, METH_O, NULL },
+    { "_bare", (PyCFunction)measure_bare, METH_O, NULL },
+    { "_measure", (PyCFunction)measure_decisions, METH_VARARGS, NULL },
     { "_error_name", (PyCFunction)core_error_name, METH_VARARGS, NULL },
     { "_log_drain", (PyCFunction)log_drain, METH_NOARGS, NULL },
     { "_shutdown", (PyCFunction)core_shutdown, METH_NOARGS, NULL },

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import pathlib
 import signal
@@ -78,13 +79,15 @@ def ask(port: int) -> tuple[str, int]:
 
 
 @contextlib.contextmanager
-def running(command: list[str], folder: pathlib.Path, db: pathlib.Path) -> Iterator[pathlib.Path]:
+def running(
+    command: list[str], folder: pathlib.Path, db: pathlib.Path, **variables: str
+) -> Iterator[pathlib.Path]:
     log = folder / "log"
     with log.open("wb") as out:
         server = subprocess.Popen(
             command, cwd=folder, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
             env=os.environ | {"TEST_DB": str(db), "TEST_DIR": str(folder), "PYTHONPATH": str(folder),
-                              "PYTHONUNBUFFERED": "1"},
+                              "PYTHONUNBUFFERED": "1"} | variables,
         )
     try:
         yield log
@@ -147,6 +150,50 @@ def test_gunicorn(
     command = [gunicorn, "--bind", f"127.0.0.1:{port}", "--workers", "2", "--worker-class", kind,
                *preload, "app:application"]
     follows_a_rollback(command, port, tmp_path, db, canaryctl)
+
+
+def test_the_example_under_gunicorn(
+    tmp_path: pathlib.Path, canaryctl: Callable[..., str]
+) -> None:
+    """examples/python/service.py, which starts before its store is there."""
+    pytest.importorskip("flask", reason="flask is not installed here")
+    example = pathlib.Path(__file__).resolve().parents[3] / "examples/python"
+    if not example.exists():
+        pytest.skip("the examples are not here")
+    gunicorn, port, db = program("gunicorn"), free_port(), tmp_path / "canary.db"
+    command = [gunicorn, "--bind", f"127.0.0.1:{port}", "--workers", "2", "--preload",
+               "--chdir", str(example), "service:app"]
+
+    def get(path: str) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        return text if response.status == 200 else f"status {response.status}"
+
+    def every_worker(path: str, percentage: float) -> Callable[[], bool]:
+        seen: dict[int, tuple[str, float]] = {}
+
+        def look() -> bool:
+            for _ in range(8):
+                health = json.loads(get("/health"))
+                seen[health["worker"]] = (get("/checkout/alice"), health["percentage"])
+            return len(seen) == 2 and set(seen.values()) == {(path, percentage)}
+
+        return look
+
+    with running(command, tmp_path, db, CANARY_DB=str(db)):
+        until(lambda: get("/checkout/alice") == "old checkout\n", "it does not serve without a store")
+        assert "there is no store" in json.loads(get("/health"))["error"]
+        canaryctl(db, "create", "checkout")
+        for step, path, percentage in (
+            (["advance"], "new checkout\n", 5), (["rollback"], "old checkout\n", 0),
+            (["set", "--percent", "50"], "new checkout\n", 50),
+            (["flag", "off", "checkout"], "old checkout\n", 0),
+        ):
+            canaryctl(db, *step)
+            until(every_worker(path, percentage), f"a worker did not follow {step}")
 
 
 @pytest.mark.parametrize("threads", [[], ["--enable-threads", "--threads", "2"]],
