@@ -14,9 +14,8 @@ static int switch_repeat(void *user_data) {
     return switch_answer;
 }
 
-/* 1: killed; 0: not; -1: an exception that is no Exception (KeyboardInterrupt), which goes on. A
- * switch that fails is in doubt, and doubt means old. */
-static int switch_ask(context_object *self) {
+/* A switch that fails is in doubt, and doubt means old. */
+int switch_ask(context_object *self) {
     PyObject *result = PyObject_CallNoArgs(self->kill_switch);
     int killed = result == NULL ? -1 : PyObject_IsTrue(result);
     Py_XDECREF(result);
@@ -135,8 +134,7 @@ static PyObject *context_decide(context_object *self, PyObject *user) {
     return decision_of(self, &decision);
 }
 
-/* The answers as a list of bool. */
-static PyObject *answers_of(const uint8_t *cohorts, Py_ssize_t count) {
+PyObject *answers_of(const uint8_t *cohorts, Py_ssize_t count) {
     PyObject *list = PyList_New(count);
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
         if (PyList_SetItem(list, i, truth(cohorts[i])) < 0) {

@@ -33,6 +33,10 @@ typedef struct {
     _Atomic int64_t monotonic_ns;
 } clock_object;
 
+typedef struct {
+    PyTypeObject *context_type;
+} core_state;
+
 extern PyType_Spec store_spec;
 extern PyType_Spec context_spec;
 extern PyType_Spec clock_spec;
@@ -46,6 +50,15 @@ PyObject *raise_closed(const char *what);
 int user_of(PyObject *object, const void **id, uint64_t *size);
 /* For an operator's call, which refuses what a decision answers `old`: 0, or -1 with an error. */
 int user_for_change(PyObject *object, const void **id, uint64_t *size);
+
+/* context.c. The kill switch, which is there: 1 killed; 0 not; -1 an exception that is no Exception
+ * (KeyboardInterrupt), which goes on. */
+int switch_ask(context_object *self);
+/* The answers as a list of bool. */
+PyObject *answers_of(const uint8_t *cohorts, Py_ssize_t count);
+
+/* rollouts.c: a function of the module. */
+PyObject *decide_rollouts(PyObject *module, PyObject *args);
 
 /* operate.c, list.c: methods of Store. Take the store's guard. */
 PyObject *store_create(store_object *self, PyObject *args, PyObject *kwargs);

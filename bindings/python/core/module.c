@@ -61,6 +61,11 @@ static PyMethodDef core_methods[] = {
     { "bucket", (PyCFunction)(void (*)(void))core_bucket, METH_VARARGS | METH_KEYWORDS,
       PyDoc_STR("bucket($module, /, user, salt='')\n--\n\n"
                 "A user's fixed place on the ramp, 0 to 9999.") },
+    { "decide_rollouts", (PyCFunction)decide_rollouts, METH_VARARGS,
+      PyDoc_STR(
+          "decide_rollouts($module, user, rollouts, /)\n--\n\n"
+          "Decides for one user on many rollouts: a list of bool in their order.\n\n"
+          "The id is hashed once for all rollouts of one salt. Kill switches are asked first.") },
     { "_bare", (PyCFunction)measure_bare, METH_O, NULL },
     { "_measure", (PyCFunction)measure_decisions, METH_VARARGS, NULL },
     { "_error_name", (PyCFunction)core_error_name, METH_VARARGS, NULL },
@@ -75,6 +80,22 @@ static int add_type(PyObject *module, const char *name, PyType_Spec *spec) {
         Py_XDECREF(type);
         return -1;
     }
+    if (spec == &context_spec) {
+        Py_INCREF(type);
+        ((core_state *)PyModule_GetState(module))->context_type = (PyTypeObject *)type;
+    }
+    return 0;
+}
+
+static int core_traverse(PyObject *module, visitproc visit, void *arg) {
+    core_state *state = PyModule_GetState(module);
+    Py_VISIT((PyObject *)state->context_type);
+    return 0;
+}
+
+static int core_clear(PyObject *module) {
+    core_state *state = PyModule_GetState(module);
+    Py_CLEAR(state->context_type);
     return 0;
 }
 
@@ -114,9 +135,11 @@ static PyModuleDef core_module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "libcanary._core",
     .m_doc = "The part of libcanary that is in C; import libcanary instead.",
-    .m_size = 0,
+    .m_size = sizeof(core_state),
     .m_methods = core_methods,
     .m_slots = core_slots,
+    .m_traverse = core_traverse,
+    .m_clear = core_clear,
 };
 
 PyMODINIT_FUNC PyInit__core(void) {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import pathlib
 
@@ -197,3 +198,26 @@ def test_a_state_too_old_counts_for_nothing(canary_clock: libcanary.testing.Cloc
         assert decision.reason == "stale" and decision.age == pytest.approx(61)
         opened.store.refresh()
         assert opened.should_use_new("alice")
+
+
+def test_one_user_on_many_rollouts() -> None:
+    killed = False
+    with contextlib.ExitStack() as opened:
+        every = [opened.enter_context(rollout(f"r{bp}", percentage=bp / 100, salt=salt))
+                 for bp in (0, 500, 2500, 5000, 9999, 10000) for salt in ("", "spring")]
+        every.append(opened.enter_context(rollout("k", percentage=100, kill_switch=lambda: killed)))
+        every.append(opened.enter_context(rollout("p", new=["alice"])))
+        for user in ("alice", b"bob", "user-1", None, "", "\ud800"):
+            for killed in (False, True):
+                assert libcanary.decide_rollouts(user, every) == [
+                    one.should_use_new(user) for one in every
+                ]
+        assert libcanary.decide_rollouts("alice", []) == []
+        assert libcanary.decide_rollouts("alice", iter(every[-1:])) == [True]
+        with pytest.raises(TypeError, match="Rollout"):
+            libcanary.decide_rollouts("alice", [every[0], "r0"])  # type: ignore[list-item]
+        with pytest.raises(TypeError, match="str or bytes"):
+            libcanary.decide_rollouts(7, every)  # type: ignore[arg-type]
+        every[3].close()
+        with pytest.raises(libcanary.ClosedError):
+            libcanary.decide_rollouts("alice", every)

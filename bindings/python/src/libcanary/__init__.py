@@ -15,7 +15,7 @@ import atexit as _atexit
 import logging as _logging
 
 from . import _core
-from ._core import bucket, hash_user
+from ._core import bucket, decide_rollouts, hash_user
 from ._errors import (
     BusyError,
     ClosedError,
@@ -104,6 +104,7 @@ __all__ = [
     "__version__",
     "bucket",
     "bundled",
+    "decide_rollouts",
     "hash_user",
     "library_version",
     "open",
