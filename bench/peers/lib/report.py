@@ -99,8 +99,8 @@ def table(rows, outcome):
     """Everything a run found out: machine, one table a language, what could not be had."""
     facts, results, failed, bases = (outcome[key] for key in
                                      ("machine", "results", "failed", "bases"))
-    lines = [f"{facts['date']}, {facts['cpu']}, {facts['system']}; libcanary {facts['commit']}, "
-             f"hashing with {outcome['kernels']}; " +
+    lines = [f"{facts['date']}, {facts['cpu']}, {facts['system']}; libcanary {facts['commit']}" +
+             (f", hashing with {outcome['kernels']}; " if outcome["kernels"] else "; ") +
              "; ".join(facts[tool] for tool in ("cc", "rustc", "go", "python", "node")
                        if tool in facts) +
              f"; load {facts['load']}. {outcome['rounds']} rounds of "
