@@ -143,6 +143,12 @@ def doctor_findings():
         has(found, "note", "flags", "unused", "doctor: a flag that nothing obeys")
         _, found = findings(store, env={"CANARY_KILL": "one,three"})
         has(found, "warning", "environment", "kills 1 of 2", "doctor: CANARY_KILL")
+        _, found = findings(store, env={"CANARY_SHA256": "libsodium"})
+        has(found, "ok", "hashing", "by libsodium, and by libsodium",
+            "doctor: how this machine hashes")
+        result, found = findings(store, env={"CANARY_SHA256": "abacus"})
+        equal(result.code, 0, "doctor: a way to hash that there is not is no more than a warning")
+        has(found, "warning", "hashing", '"abacus"', "doctor: and is named")
         os.chmod(store.path, 0o666)
         _, found = findings(store)
         has(found, "warning", "permissions", "everybody", "doctor: a store anyone may write")
@@ -154,6 +160,7 @@ def doctor_findings():
         sql(store, "DELETE FROM feature_flags WHERE name = 'one'")
         result, found = findings(store)
         equal(result.code, 8, "doctor: a missing flag is unhealthy")
+        has(found, "ok", "hashing", "by ", "doctor: hashing is looked at in an unhealthy store")
         has(found, "error", "flags", "missing", "doctor: a flag that is missing")
         contains(store.run("--rollout", "one", "status").out, "flag one is missing",
                  "status: a flag that is missing")
@@ -173,7 +180,7 @@ def doctor_findings():
         store.good("create", "one")
         text = store.good("doctor").out
         for part in ("file system", "store", "trail", "flags", "environment", "salts", "clock",
-                     "bell", "permissions"):
+                     "bell", "permissions", "hashing"):
             contains(text, part, f"doctor: looks at {part}")
 
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The small parts of canaryctl that a command line reaches only in part: the table of exit codes,
- * percentages, times, and making text harmless. */
+ * percentages, times, making text harmless, and what `doctor` says of a machine that hashes wrong.
+ */
+#include "doctor.h"
 #include "exits.h"
 #include "percent.h"
 #include "text.h"
@@ -8,10 +10,29 @@
 
 #include <canary/canary.h>
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int failures;
+
+/* Where findings go here. */
+struct doctor {
+    enum doctor_severity severity;
+    char message[400];
+};
+
+void doctor_find(struct doctor *doctor, enum doctor_severity severity, const char *name,
+                 const char *next, const char *format, ...) {
+    va_list arguments;
+    (void)name;
+    (void)next;
+    doctor->severity = severity;
+    va_start(arguments, format);
+    vsnprintf(doctor->message, sizeof(doctor->message), format, arguments);
+    va_end(arguments);
+}
 
 static void check(int good, const char *what) {
     printf("%s %s\n", good ? "ok     " : "FAILED ", what);
@@ -162,10 +183,35 @@ static void test_text(void) {
     text_free(&text);
 }
 
+static void check_hashing(uint32_t dropped, uint32_t refused, enum doctor_severity severity,
+                          const char *part) {
+    canary_ctx_info info = CANARY_CTX_INFO_INIT;
+    struct doctor found = { DOCTOR_NOTE, "" };
+    snprintf(info.hash_kernel, sizeof(info.hash_kernel), "libsodium");
+    snprintf(info.hash_many_kernel, sizeof(info.hash_many_kernel), "avx2");
+    info.hash_dropped = dropped;
+    info.hash_refused = refused;
+    doctor_hashing(&found, &info);
+    check(found.severity == severity && strstr(found.message, part) != NULL, found.message);
+    check(strstr(found.message, "libsodium") != NULL && strstr(found.message, "avx2") != NULL,
+          "and names what is used");
+}
+
+static void test_hashing(void) {
+    setenv("CANARY_SHA256", "shani", 1);
+    check_hashing(0, 0, DOCTOR_OK, "by libsodium, and by avx2");
+    check_hashing(0, 1, DOCTOR_WARNING, "CANARY_SHA256=\"shani\"");
+    check_hashing(CANARY_HASH_SHANI, 0, DOCTOR_ERROR, "wrong hashes here: shani;");
+    /* A kernel that was wanted and dropped is first of all a broken machine. */
+    check_hashing(CANARY_HASH_SHANI | CANARY_HASH_AVX512, 1, DOCTOR_ERROR, "here: shani, avx512;");
+    check_hashing(CANARY_HASH_ARMV8 | 1u << 9, 0, DOCTOR_ERROR, "here: armv8, number 512;");
+}
+
 int main(void) {
     test_exits();
     test_percent();
     test_when();
     test_text();
+    test_hashing();
     return failures != 0;
 }

@@ -301,6 +301,20 @@ static void check_store(struct doctor *doctor, int64_t start) {
     check_bell(doctor);
 }
 
+/* Any context tells it, one of a rollout that is not there or cannot be read, too. */
+static void check_hashing(struct doctor *doctor) {
+    canary_ctx *context = NULL;
+    canary_options options = CANARY_OPTIONS_INIT;
+    options.flags = CANARY_OPEN_DEFER | CANARY_OPEN_NO_WATCHER;
+    canary_ctx_info info = CANARY_CTX_INFO_INIT;
+    canary_error error = CANARY_ERROR_INIT;
+    const char *rollout = doctor->rollout_count > 0 ? doctor->rollouts[0].name : "any";
+    if (canary_open_in(doctor->session->store, rollout, &options, &context, &error) == CANARY_OK &&
+        canary_info(context, &info) == CANARY_OK)
+        doctor_hashing(doctor, &info);
+    canary_close(&context);
+}
+
 static void finish(struct doctor *doctor) {
     int errors = doctor->counts[DOCTOR_ERROR];
     int warnings = doctor->counts[DOCTOR_WARNING];
@@ -334,6 +348,7 @@ int doctor_run(struct session *session, int count, char **words) {
     doctor.array = say_mode.json ? json_array() : NULL;
     doctor_files(&doctor, session_value(session, OPTION_DB));
     check_store(&doctor, start);
+    check_hashing(&doctor);
     bool healthy = doctor.counts[DOCTOR_ERROR] == 0;
     finish(&doctor);
     return healthy ? 0 : CTL_EXIT_UNHEALTHY;

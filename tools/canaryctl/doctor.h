@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of `doctor`: where findings go, and the checks of files that need no open store. */
+/* The parts of `doctor`: where findings go, and the checks that need no open store. */
 #ifndef CTL_DOCTOR_H
 #define CTL_DOCTOR_H
 
@@ -15,5 +15,8 @@ void doctor_find(struct doctor *doctor, enum doctor_severity severity, const cha
 
 /* File system, permissions and owners of the store's files. */
 void doctor_files(struct doctor *doctor, const char *path);
+
+/* How this process hashes, as canary_info() tells it. */
+void doctor_hashing(struct doctor *doctor, const canary_ctx_info *info);
 
 #endif
