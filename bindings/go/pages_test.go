@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"libcanary.example/canary"
 )
 
 // What the pages show of Go stands, line by line, in a program that is compiled and run.
@@ -53,4 +55,30 @@ func flat(text string) string {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
 	return strings.Join(lines, "\n")
+}
+
+// The numbers and names are those of the header.
+func TestNumbersAreThoseOfTheHeaders(t *testing.T) {
+	header := func(name string) string {
+		text, err := os.ReadFile("../../include/canary/" + name)
+		if err != nil {
+			t.Skipf("the headers come with the whole project only: %v", err)
+		}
+		return string(text)
+	}
+	codes := regexp.MustCompile(`#define (CANARY_E_\w+) \((-\d+)\)`).FindAllStringSubmatch(header("error.h"), -1)
+	for _, code := range codes {
+		if got := canary.Code(number(t, code[2])); got.Name() != code[1] || strings.Contains(got.Error(), "error -") {
+			t.Errorf("%s is %q here", code[1], got.Name())
+		}
+	}
+	reasons := regexp.MustCompile(`#define CANARY_REASON_(\w+) (\d+)`).FindAllStringSubmatch(header("decide.h"), -1)
+	for _, reason := range reasons {
+		if got := canary.Reason(number(t, reason[2])).String(); !strings.EqualFold(got, reason[1]) {
+			t.Errorf("%s is %q here", reason[1], got)
+		}
+	}
+	if len(codes) < 22 || len(reasons) < 7 {
+		t.Errorf("%d codes and %d reasons found", len(codes), len(reasons))
+	}
 }

@@ -7,7 +7,7 @@ import sys
 from pages import code, finish, pages
 
 ROOMS = ("include", "lib", "tools", "examples", "tests", "docs", "scripts", "bench", "subprojects",
-         ".ci")
+         ".ci", "bindings")
 # Made by a build or a program, not kept.
 MADE = ("build/",)
 
