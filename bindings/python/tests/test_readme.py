@@ -54,3 +54,10 @@ def test_the_project_s_own_readme(tmp_path: pathlib.Path) -> None:
             done = subprocess.run([sys.executable, "-c", match.group(1), "alice"], cwd=tmp_path,
                                   capture_output=True, text=True, timeout=60)
             assert done.stdout == shown, done.stderr
+
+
+def test_links_lead_somewhere() -> None:
+    if not (README.parents[2] / "docs").exists():
+        pytest.skip("the project's pages are not here")
+    links = re.findall(r"\]\(([^)#:]+)\)", README.read_text())
+    assert links and all((README.parent / link).exists() for link in links)
