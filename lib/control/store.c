@@ -217,6 +217,9 @@ int canary_store_open(const char *path, const canary_options *options, canary_st
         canary__store_lock(store);
         code = canary__sqlite_open(path, store->flags, &store->hooks, &store->methods,
                                    &store->implementation, &own);
+        if (code == CANARY_OK) {
+            canary__sqlite_wait(store->implementation, store->busy_ns);
+        }
         canary__store_unlock(store);
         if (code != CANARY_E_BUSY || canary__store_machine_ns() >= deadline) {
             break;

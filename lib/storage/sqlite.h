@@ -86,7 +86,8 @@ struct canary__sqlite_process {
 struct canary__sqlite {
     const struct canary__hooks *hooks;
     struct canary__sqlite_process *process;
-    uint32_t flags;    /* CANARY_OPEN_... */
+    uint32_t flags; /* CANARY_OPEN_... */
+    int64_t commit_wait_ns;
     uint64_t distrust; /* makes tokens that never repeat, for files whose header cannot tell */
     char path[4096];   /* absolute, without symbolic links */
     char doorbell[4128];
@@ -115,7 +116,8 @@ int canary__sqlite_number(struct canary__sqlite_conn *conn, const char *sql, int
 /* Runs a kept statement to its end; the result code of the run. */
 int canary__sqlite_run(sqlite3_stmt *statement);
 int canary__sqlite_moved(struct canary__sqlite_conn *conn);
-int64_t canary__sqlite_deadline(void);
+/* Until when a commit that begins now waits for readers. */
+int64_t canary__sqlite_deadline(const struct canary__sqlite *store);
 void canary__sqlite_be_patient(struct canary__sqlite_conn *conn);
 
 /* -- sqlite_create -- */

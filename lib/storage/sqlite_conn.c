@@ -11,8 +11,8 @@
 enum {
     STEPS = 1000,          /* virtual machine steps between two looks at the patience */
     PATIENCE = 1000,       /* a million steps is some ten milliseconds; a row needs about twenty */
-    WAIT_NS = 200 * 1000,  /* short, because SQLite's own handler sleeps up to 100 ms and loses */
-    WAIT_MAX_S = 5,        /* against every writer that does not */
+    WAIT_NS = 200 * 1000,  /* short, because SQLite's own handler sleeps up to 100 ms and loses
+                            * against every writer that does not */
     LENGTH_MAX = 16 << 20, /* longest value */
 };
 
@@ -24,8 +24,8 @@ static int64_t monotonic(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int64_t canary__sqlite_deadline(void) {
-    return monotonic() + (int64_t)WAIT_MAX_S * 1000000000;
+int64_t canary__sqlite_deadline(const struct canary__sqlite *store) {
+    return monotonic() + store->commit_wait_ns;
 }
 
 static int on_busy(void *user_data, int count) {

@@ -23,7 +23,7 @@ static int fill(const struct canary__sqlite *store, struct canary__sqlite_conn *
         return rc;
     }
     canary__sqlite_reserve_journal(conn);
-    conn->wait_until = canary__sqlite_deadline();
+    conn->wait_until = canary__sqlite_deadline(store);
     rc = canary__sqlite_run(conn->commit);
     if (rc != SQLITE_OK) {
         return canary__sqlite_fail(store, conn->db, rc, "create it", error);

@@ -11,6 +11,10 @@
 #include "storage/sqlite.h"
 #include "storage/stores.h"
 
+#define MILLISECOND INT64_C(1000000)
+#define COMMIT_WAIT_LEAST (100 * MILLISECOND)
+#define COMMIT_WAIT_MOST (5000 * MILLISECOND)
+
 enum {
     PATH_LONGEST = 4000,
     SQLITE_OLDEST = 3040000, /* 3.40.0 */
@@ -132,6 +136,14 @@ static const canary_storage_methods sqlite_methods = {
     .secret = canary__sqlite_secret,
 };
 
+void canary__sqlite_wait(void *implementation, int64_t busy_ns) {
+    struct canary__sqlite *store = implementation;
+
+    store->commit_wait_ns = busy_ns < COMMIT_WAIT_LEAST  ? COMMIT_WAIT_LEAST
+                            : busy_ns > COMMIT_WAIT_MOST ? COMMIT_WAIT_MOST
+                                                         : busy_ns;
+}
+
 int canary__sqlite_open(const char *path, uint32_t flags, const struct canary__hooks *hooks,
                         canary_storage_methods *methods, void **implementation,
                         canary_error *error) {
@@ -147,6 +159,7 @@ int canary__sqlite_open(const char *path, uint32_t flags, const struct canary__h
     }
     store->hooks = hooks;
     store->flags = flags;
+    store->commit_wait_ns = COMMIT_WAIT_MOST;
     store->process = canary__page_new(sizeof *store->process);
     if (store->process == NULL) {
         canary__free(hooks, store, sizeof *store);

@@ -273,7 +273,7 @@ static int commit(struct canary__sqlite_tx *tx, canary_error *error) {
         canary__sqlite_reserve_journal(conn);
     }
     /* Readers hold the lock for microseconds, and a pending commit lets no new ones in. */
-    conn->wait_until = canary__sqlite_deadline();
+    conn->wait_until = canary__sqlite_deadline(store);
     rc = canary__sqlite_run(conn->commit);
     conn->wait_until = 0;
     if (rc != SQLITE_OK) {

@@ -14,6 +14,12 @@ int canary__sqlite_open(const char *path, uint32_t flags, const struct canary__h
                         canary_storage_methods *methods, void **implementation,
                         canary_error *error);
 
+/* Tells a SQLite store how long its user waits for locks; 5 s until told. Between begin() and end()
+ * nobody can ask again, so a commit waits by itself, for readers to go: as long as that, but not so
+ * short that the looks which follow each change would fail the next one, and not so long that a
+ * reader which never goes holds up every other call on the handle. */
+void canary__sqlite_wait(void *implementation, int64_t busy_ns);
+
 int canary__memory_open(const struct canary__hooks *hooks, canary_storage_methods *methods,
                         void **implementation, canary_error *error);
 

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <sqlite3.h>
+#include <time.h>
 
 #define ROLLOUT "lowering"
 
@@ -210,11 +211,84 @@ static void raise_of_a_locked_store(void **state) {
     canary_store_close(&store);
 }
 
+/* -- while somebody who reads does not end -- */
+
+static int64_t milliseconds(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A reader lets a change begin and does not let it commit. */
+static sqlite3 *hold_shared(struct unit *unit) {
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(unit->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT * FROM rollouts", NULL, NULL, NULL),
+                     SQLITE_OK);
+    return db;
+}
+
+static void took_its_time(int64_t start) {
+    int64_t took = milliseconds() - start;
+
+    /* 300 ms were asked for, and nothing but them may be waited for. */
+    assert_true(took >= 290);
+    assert_true(took < 2000);
+}
+
+static void commit_beside_a_reader(void **state) {
+    struct unit *unit = *state;
+    canary_verify_report report = { .size = sizeof report };
+    canary_rollout before = begin_at(unit, 2500);
+    canary_ctx *ctx = NULL;
+    canary_store *store;
+    canary_error told = CANARY_ERROR_INIT;
+    sqlite3 *reader;
+    uint64_t changes;
+    int64_t start;
+
+    unit->options.busy_timeout_ns = 300 * 1000 * 1000;
+    store = unit_another(unit);
+    OK(canary_open_in(store, ROLLOUT, NULL, &ctx, &error));
+    OK(canary_verify(store, NULL, NULL, &report, &error));
+    changes = report.changes;
+
+    reader = hold_shared(unit);
+    start = milliseconds();
+    FAILS(CANARY_E_BUSY, unit->path, "commit", canary_advance(store, ROLLOUT, NULL, NULL, &error));
+    took_its_time(start);
+    assert_int_equal(unit_info(ctx).effective_bp, 2500);
+    assert_int_equal(unit_info(ctx).doubt, 0);
+    unchanged(unit, &before);
+    OK(canary_verify(store, NULL, NULL, &report, &error));
+    assert_int_equal(report.changes, changes);
+
+    /* What lowers is in effect all the same, and stays so until it is recorded. */
+    start = milliseconds();
+    assert_int_equal(canary_rollback(store, ROLLOUT, 0, NULL, NULL, &told), CANARY_E_BUSY);
+    took_its_time(start);
+    assert_int_equal(told.in_effect, 1);
+    assert_int_equal(unit_info(ctx).effective_bp, 0);
+    assert_int_equal(unit_info(ctx).doubt, CANARY_DOUBT_ROLLBACK);
+    assert_int_equal(unit_read(unit, ROLLOUT).percentage_bp, 2500);
+    assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+    assert_int_equal(canary_advance(store, ROLLOUT, NULL, NULL, NULL), CANARY_E_REFUSED);
+    OK(canary_rollback(store, ROLLOUT, 0, NULL, NULL, &error));
+    assert_int_equal(unit_info(ctx).doubt, 0);
+    OK(canary_verify(store, NULL, NULL, &report, &error));
+    assert_int_equal(report.changes, changes + 1);
+    canary_close(&ctx);
+    canary_store_close(&store);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         UNIT_BOTH(rollback_at_zero_is_harmless),      UNIT_BOTH(rollback_never_raises),
         UNIT_BOTH(up_again_after_rollback),           UNIT_BOTH(emergencies),
         UNIT_SQLITE_ONLY(rollback_of_a_locked_store), UNIT_SQLITE_ONLY(raise_of_a_locked_store),
+        UNIT_SQLITE_ONLY(commit_beside_a_reader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
