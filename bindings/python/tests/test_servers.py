@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import pytest
 
@@ -78,10 +79,15 @@ def ask(port: int) -> tuple[str, int]:
     return path, int(pid)
 
 
+class Server(NamedTuple):
+    process: subprocess.Popen[bytes]
+    log: pathlib.Path
+
+
 @contextlib.contextmanager
 def running(
     command: list[str], folder: pathlib.Path, db: pathlib.Path, **variables: str
-) -> Iterator[pathlib.Path]:
+) -> Iterator[Server]:
     log = folder / "log"
     with log.open("wb") as out:
         server = subprocess.Popen(
@@ -90,7 +96,7 @@ def running(
                               "PYTHONUNBUFFERED": "1"} | variables,
         )
     try:
-        yield log
+        yield Server(server, log)
     except BaseException:
         print(log.read_text(errors="replace"))
         raise
@@ -104,9 +110,10 @@ def running(
             raise AssertionError("the server did not end") from None
 
 
-def until(answer: Callable[[], bool], what: str, seconds: float = 40) -> None:
+def until(answer: Callable[[], bool], what: str, server: Server, seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
+        assert server.process.poll() is None, "the server ended"
         with contextlib.suppress(OSError, http.client.HTTPException):
             if answer():
                 return
@@ -132,12 +139,12 @@ def follows_a_rollback(
     canaryctl: Callable[..., str],
 ) -> None:
     (folder / "app.py").write_text(APP)
-    with running(command, folder, db):
-        until(both_workers_answer(port, "new"), "not every worker began on the new path")
+    with running(command, folder, db) as server:
+        until(both_workers_answer(port, "new"), "not every worker began on the new path", server)
         canaryctl(db, "rollback")
-        until(both_workers_answer(port, "old"), "a worker did not follow the rollback")
+        until(both_workers_answer(port, "old"), "a worker did not follow the rollback", server)
         canaryctl(db, "set", "--percent", "100")
-        until(both_workers_answer(port, "new"), "a worker did not follow the way back")
+        until(both_workers_answer(port, "new"), "a worker did not follow the way back", server)
 
 
 @pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["plain", "preload"])
@@ -183,8 +190,8 @@ def test_the_example_under_gunicorn(
 
         return look
 
-    with running(command, tmp_path, db, CANARY_DB=str(db)):
-        until(lambda: get("/checkout/alice") == "old checkout\n", "it does not serve without a store")
+    with running(command, tmp_path, db, CANARY_DB=str(db)) as server:
+        until(lambda: get("/checkout/alice") == "old checkout\n", "it does not serve yet", server)
         assert "there is no store" in json.loads(get("/health"))["error"]
         canaryctl(db, "create", "checkout")
         for step, path, percentage in (
@@ -193,7 +200,7 @@ def test_the_example_under_gunicorn(
             (["flag", "off", "checkout"], "old checkout\n", 0),
         ):
             canaryctl(db, *step)
-            until(every_worker(path, percentage), f"a worker did not follow {step}")
+            until(every_worker(path, percentage), f"a worker did not follow {step}", server)
 
 
 @pytest.mark.parametrize("threads", [[], ["--enable-threads", "--threads", "2"]],
@@ -235,9 +242,9 @@ def test_celery(
 
     command = [celery, "-A", "celery_app", "worker", "--pool", "prefork", "--concurrency", "2",
                "--without-mingle", "--without-gossip", "--without-heartbeat", "--loglevel", "INFO"]
-    with running(command, tmp_path, db) as log:
-        until(lambda: "ready" in log.read_text(errors="replace"), "celery did not start")
+    with running(command, tmp_path, db) as server:
+        until(lambda: "ready" in server.log.read_text(errors="replace"), "it did not start", server)
         assert {path for path, _ in answers()} == {"new"}
         canaryctl(db, "rollback")
-        until(lambda: {path for path, _ in answers()} == {"old"}, "a worker did not follow")
+        until(lambda: {path for path, _ in answers()} == {"old"}, "a worker did not follow", server)
 
