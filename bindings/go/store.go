@@ -32,8 +32,8 @@ type storeHandle struct {
 	logger *logger
 }
 
-// OpenStore opens the SQLite store at path. From options KillSwitch is not used, and StaleAfter only
-// by rollouts that are opened without options of their own.
+// OpenStore opens the SQLite store at path. KillSwitch and StaleAfter in options are those of the
+// rollouts that are opened without options of their own.
 func OpenStore(ctx context.Context, path string, options *Options) (*Store, error) {
 	if err := checkText("open", path, path); err != nil {
 		return nil, err
