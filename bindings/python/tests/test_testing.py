@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 
 import pytest
 
+import libcanary
 from libcanary import testing
 
 
@@ -54,3 +56,8 @@ def test_the_fixtures(pytester: pytest.Pytester) -> None:
         """
     )
     pytester.runpytest_subprocess("-q").assert_outcomes(passed=2)
+
+
+def test_versions_agree() -> None:
+    assert importlib.metadata.version("libcanary") == libcanary.__version__
+    assert not libcanary.bundled or libcanary.library_version == libcanary.__version__

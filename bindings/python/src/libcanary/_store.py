@@ -421,7 +421,7 @@ def open(
         stale_after: seconds after which a state that could not be confirmed counts for nothing and
             everybody gets the old path; by default the last known state stays.
         kill_switch: called without arguments at each decision; anything true sends the user to the
-            old path. It makes each decision as slow as itself, some 50 ns at the least, and is the
+            old path. It makes each decision as slow as itself, some 30 ns at the least, and is the
             only Python code in it. An exception in it counts as true and goes to
             ``sys.unraisablehook``.
         log_level: the least level that reaches the logger "libcanary".
