@@ -53,6 +53,7 @@ int canary__sqlite_secret_make(struct canary__sqlite_conn *conn) {
 int canary__sqlite_secret(void *transaction, uint8_t *secret, canary_error *error) {
     struct canary__sqlite_tx *tx = transaction;
     int rc = look(tx->conn, secret);
+    int code;
 
     if (rc == SQLITE_DONE && tx->conn->writable) {
         /* Somebody removed it. The next change makes another, and all who follow learn it. */
@@ -70,5 +71,12 @@ int canary__sqlite_secret(void *transaction, uint8_t *secret, canary_error *erro
                             canary__sqlite_short(tx->store->path));
     }
     tx->conn->broken = 1;
-    return canary__sqlite_fail(tx->store, tx->conn->db, rc, "read its secret", error);
+    code = canary__sqlite_fail(tx->store, tx->conn->db, rc, "read its secret", error);
+    /* No memory, say: then SQLite has taken back the change that this was part of, and only here is
+     * it known why. */
+    if (tx->conn->writable && tx->failed == 0 && sqlite3_get_autocommit(tx->conn->db)) {
+        tx->failed = code;
+        tx->failed_system = rc;
+    }
+    return code;
 }
