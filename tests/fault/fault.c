@@ -70,6 +70,12 @@ void fault_clean(void) {
     }
 }
 
+int fault_teardown(void **unused) {
+    (void)unused;
+    fault_clean();
+    return 0;
+}
+
 void fault_path(char *out, const char *name) {
     snprintf(out, FAULT_PATH, "%s/%s", fault_directory(), name);
 }

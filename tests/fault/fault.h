@@ -30,6 +30,7 @@ uint64_t fault_below(uint64_t bound);
 /* A directory of this test's own, removed by fault_clean(). Every path in it fits FAULT_PATH. */
 const char *fault_directory(void);
 void fault_clean(void);
+int fault_teardown(void **unused); /* the same for cmocka */
 void fault_path(char *out, const char *name);
 void fault_bell(char *out, const char *path);
 

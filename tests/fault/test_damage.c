@@ -75,12 +75,6 @@ static int setup(void **unused) {
     return 0;
 }
 
-static int teardown(void **unused) {
-    (void)unused;
-    fault_clean();
-    return 0;
-}
-
 /* Less than before, and the context does not say why? */
 static void noticed(canary_ctx *ctx, const struct past *past, const uint8_t *after,
                     const char *what) {
@@ -412,5 +406,5 @@ int main(void) {
         cmocka_unit_test(test_noticing),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, fault_teardown);
 }

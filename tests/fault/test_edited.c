@@ -28,6 +28,11 @@ enum { SAME, LESS, NOBODY };
 /* What canary_accept() can do about it. */
 enum { SIGNS, SIGNS_FOR_NEW, REFUSES };
 
+/* Doubt, finding and the code of a raise, for rows of each kind. */
+#define IN_ROLLOUT CANARY_DOUBT_ROLLOUT, BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED
+#define IN_FLAG CANARY_DOUBT_FLAG, BIT(CANARY_FINDING_FLAG), CANARY_E_TAMPERED
+#define IN_PINS CANARY_DOUBT_OVERRIDES, BIT(CANARY_FINDING_OVERRIDES), CANARY_OK
+
 static const struct edit {
     const char *sql; /* OLD stands for the path of the older store */
     int exposure;
@@ -37,106 +42,64 @@ static const struct edit {
     int accept;
 } edits[] = {
     /* Each column of rollouts. */
-    { "UPDATE rollouts SET percentage_bp=10000 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET percentage_bp=500 " PAY, LESS, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET percentage_bp=0 " PAY, LESS, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET stage=4 " PAY, SAME, CANARY_DOUBT_ROLLOUT, BIT(CANARY_FINDING_ROLLOUT),
-      CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET stage=99999 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET phase='FULL' " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET phase=hex(zeroblob(4000)) " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET salt='other' " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS_FOR_NEW },
-    { "UPDATE rollouts SET algorithm=2 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, REFUSES },
-    { "UPDATE rollouts SET flag='" FAULT_OTHER "' " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET flag='no such name!' " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, REFUSES },
-    { "UPDATE rollouts SET policy='none' " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET revision=1 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET revision=999 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET revision=-1 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET updated_at=0 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET updated_by='nobody' " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET note='x' " PAY, SAME, CANARY_DOUBT_ROLLOUT, BIT(CANARY_FINDING_ROLLOUT),
-      CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET overrides_new=9 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET overrides_old=0 " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET overrides_digest='' " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE rollouts SET checksum='' " PAY, SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
+    { "UPDATE rollouts SET percentage_bp=10000 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET percentage_bp=500 " PAY, LESS, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET percentage_bp=0 " PAY, LESS, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET stage=4 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET stage=99999 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET phase='FULL' " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET phase=hex(zeroblob(4000)) " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET salt='other' " PAY, SAME, IN_ROLLOUT, SIGNS_FOR_NEW },
+    { "UPDATE rollouts SET algorithm=2 " PAY, SAME, IN_ROLLOUT, REFUSES },
+    { "UPDATE rollouts SET flag='" FAULT_OTHER "' " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET flag='no such name!' " PAY, SAME, IN_ROLLOUT, REFUSES },
+    { "UPDATE rollouts SET policy='none' " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET revision=1 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET revision=999 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET revision=-1 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET updated_at=0 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET updated_by='nobody' " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET note='x' " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET overrides_new=9 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET overrides_old=0 " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET overrides_digest='' " PAY, SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE rollouts SET checksum='' " PAY, SAME, IN_ROLLOUT, SIGNS },
     /* Each column of stages, a rung less, a rung more. */
-    { "UPDATE stages SET percentage_bp=9000 " PAY_STAGES " AND stage=2", SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE stages SET name='X' " PAY_STAGES " AND stage=3", SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE stages SET dwell_ns=-7 " PAY_STAGES " AND stage=3", SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, REFUSES },
-    { "UPDATE stages SET stage=9 " PAY_STAGES " AND stage=4", SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, REFUSES },
-    { "UPDATE stages SET rollout='elsewhere' " PAY_STAGES " AND stage=4", SAME,
-      CANARY_DOUBT_ROLLOUT, BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
-    { "DELETE FROM stages " PAY_STAGES " AND stage=1", SAME, CANARY_DOUBT_ROLLOUT,
-      BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, REFUSES },
-    { "DELETE FROM stages " PAY_STAGES, SAME, CANARY_DOUBT_ROLLOUT, BIT(CANARY_FINDING_ROLLOUT),
-      CANARY_E_TAMPERED, REFUSES },
-    { "INSERT INTO stages VALUES('" FAULT_ROLLOUT "', 5, 'MORE', 10000, 0)", SAME,
-      CANARY_DOUBT_ROLLOUT, BIT(CANARY_FINDING_ROLLOUT), CANARY_E_TAMPERED, SIGNS },
+    { "UPDATE stages SET percentage_bp=9000 " PAY_STAGES " AND stage=2", SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE stages SET name='X' " PAY_STAGES " AND stage=3", SAME, IN_ROLLOUT, SIGNS },
+    { "UPDATE stages SET dwell_ns=-7 " PAY_STAGES " AND stage=3", SAME, IN_ROLLOUT, REFUSES },
+    { "UPDATE stages SET stage=9 " PAY_STAGES " AND stage=4", SAME, IN_ROLLOUT, REFUSES },
+    { "UPDATE stages SET rollout='elsewhere' " PAY_STAGES " AND stage=4", SAME, IN_ROLLOUT, SIGNS },
+    { "DELETE FROM stages " PAY_STAGES " AND stage=1", SAME, IN_ROLLOUT, REFUSES },
+    { "DELETE FROM stages " PAY_STAGES, SAME, IN_ROLLOUT, REFUSES },
+    { "INSERT INTO stages VALUES('" FAULT_ROLLOUT "', 5, 'MORE', 10000, 0)", SAME, IN_ROLLOUT,
+      SIGNS },
     /* Each column of feature_flags, and the row itself. */
-    { "UPDATE feature_flags SET enabled=0 WHERE name='" FAULT_FLAG "'", NOBODY, CANARY_DOUBT_FLAG,
-      BIT(CANARY_FINDING_FLAG), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE feature_flags SET updated_at=1 WHERE name='" FAULT_FLAG "'", SAME, CANARY_DOUBT_FLAG,
-      BIT(CANARY_FINDING_FLAG), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE feature_flags SET updated_by='x' WHERE name='" FAULT_FLAG "'", SAME,
-      CANARY_DOUBT_FLAG, BIT(CANARY_FINDING_FLAG), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE feature_flags SET note='x' WHERE name='" FAULT_FLAG "'", SAME, CANARY_DOUBT_FLAG,
-      BIT(CANARY_FINDING_FLAG), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE feature_flags SET checksum='x' WHERE name='" FAULT_FLAG "'", SAME, CANARY_DOUBT_FLAG,
-      BIT(CANARY_FINDING_FLAG), CANARY_E_TAMPERED, SIGNS },
-    { "UPDATE feature_flags SET name='gone' WHERE name='" FAULT_FLAG "'", NOBODY, CANARY_DOUBT_FLAG,
-      BIT(CANARY_FINDING_FLAG), CANARY_E_TAMPERED, SIGNS },
-    { "DELETE FROM feature_flags WHERE name='" FAULT_FLAG "'", NOBODY, CANARY_DOUBT_FLAG,
-      BIT(CANARY_FINDING_FLAG), CANARY_E_TAMPERED, SIGNS },
+    { "UPDATE feature_flags SET enabled=0 WHERE name='" FAULT_FLAG "'", NOBODY, IN_FLAG, SIGNS },
+    { "UPDATE feature_flags SET updated_at=1 WHERE name='" FAULT_FLAG "'", SAME, IN_FLAG, SIGNS },
+    { "UPDATE feature_flags SET updated_by='x' WHERE name='" FAULT_FLAG "'", SAME, IN_FLAG, SIGNS },
+    { "UPDATE feature_flags SET note='x' WHERE name='" FAULT_FLAG "'", SAME, IN_FLAG, SIGNS },
+    { "UPDATE feature_flags SET checksum='x' WHERE name='" FAULT_FLAG "'", SAME, IN_FLAG, SIGNS },
+    { "UPDATE feature_flags SET name='gone' WHERE name='" FAULT_FLAG "'", NOBODY, IN_FLAG, SIGNS },
+    { "DELETE FROM feature_flags WHERE name='" FAULT_FLAG "'", NOBODY, IN_FLAG, SIGNS },
     /* Overrides: a pin more, turned, less; its rollout changed. A percentage may still be raised:
      * that makes no forged pin any truer. */
     { "INSERT INTO overrides VALUES('" FAULT_ROLLOUT "', CAST('user-20' AS BLOB), 1)", SAME,
-      CANARY_DOUBT_OVERRIDES, BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
+      IN_PINS, SIGNS },
     { "INSERT INTO overrides SELECT '" FAULT_ROLLOUT "', CAST('user-' || value AS BLOB), 0 FROM "
       "(WITH RECURSIVE c(value) AS (SELECT 50 UNION ALL SELECT value+1 FROM c WHERE value < 150) "
       "SELECT value FROM c)",
-      LESS, CANARY_DOUBT_OVERRIDES, BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
-    { "UPDATE overrides SET cohort=1 " PINS "user-5' AS BLOB)", SAME, CANARY_DOUBT_OVERRIDES,
-      BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
-    { "UPDATE overrides SET cohort=0 " PINS "user-1' AS BLOB)", LESS, CANARY_DOUBT_OVERRIDES,
-      BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
-    { "UPDATE overrides SET cohort=1 - cohort " PAY_STAGES, LESS, CANARY_DOUBT_OVERRIDES,
-      BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
-    { "DELETE FROM overrides " PINS "user-5' AS BLOB)", SAME, CANARY_DOUBT_OVERRIDES,
-      BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
-    { "DELETE FROM overrides " PINS "user-1' AS BLOB)", LESS, CANARY_DOUBT_OVERRIDES,
-      BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
-    { "DELETE FROM overrides " PAY_STAGES, LESS, CANARY_DOUBT_OVERRIDES,
-      BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
-    { "UPDATE overrides SET rollout='" FAULT_OTHER "' " PINS "user-5' AS BLOB)", SAME,
-      CANARY_DOUBT_OVERRIDES, BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS_FOR_NEW },
+      LESS, IN_PINS, SIGNS },
+    { "UPDATE overrides SET cohort=1 " PINS "user-5' AS BLOB)", SAME, IN_PINS, SIGNS },
+    { "UPDATE overrides SET cohort=0 " PINS "user-1' AS BLOB)", LESS, IN_PINS, SIGNS },
+    { "UPDATE overrides SET cohort=1 - cohort " PAY_STAGES, LESS, IN_PINS, SIGNS },
+    { "DELETE FROM overrides " PINS "user-5' AS BLOB)", SAME, IN_PINS, SIGNS },
+    { "DELETE FROM overrides " PINS "user-1' AS BLOB)", LESS, IN_PINS, SIGNS },
+    { "DELETE FROM overrides " PAY_STAGES, LESS, IN_PINS, SIGNS },
+    { "UPDATE overrides SET rollout='" FAULT_OTHER "' " PINS "user-5' AS BLOB)", SAME, IN_PINS,
+      SIGNS_FOR_NEW },
     { "UPDATE overrides SET user_id=CAST('user-21' AS BLOB) " PINS "user-5' AS BLOB)", SAME,
-      CANARY_DOUBT_OVERRIDES, BIT(CANARY_FINDING_OVERRIDES), CANARY_OK, SIGNS },
+      IN_PINS, SIGNS },
     /* Old rows with their old signatures. */
     { "ATTACH 'OLD' AS old; REPLACE INTO rollouts SELECT * FROM old.rollouts " PAY, SAME,
       CANARY_DOUBT_ROLLOUT, BIT(CANARY_FINDING_HEAD), CANARY_E_TAMPERED, SIGNS },
@@ -194,12 +157,6 @@ static int setup(void **unused) {
     ctx = open_at(off);
     done(canary_flag_set(canary_ctx_store(ctx), FAULT_FLAG, 0, NULL, NULL, &error), &error);
     canary_close(&ctx);
-    return 0;
-}
-
-static int teardown(void **unused) {
-    (void)unused;
-    fault_clean();
     return 0;
 }
 
@@ -475,5 +432,5 @@ int main(void) {
         cmocka_unit_test(test_old_copy),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, fault_teardown);
 }

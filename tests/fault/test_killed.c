@@ -208,16 +208,10 @@ static int setup(void **unused) {
     return 0;
 }
 
-static int teardown(void **unused) {
-    (void)unused;
-    fault_clean();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_writer),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, fault_teardown);
 }

@@ -321,12 +321,6 @@ static int setup(void **unused) {
     return 0;
 }
 
-static int teardown(void **unused) {
-    (void)unused;
-    fault_clean();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hook_on_memory), cmocka_unit_test(test_hook_on_sqlite),
@@ -334,5 +328,5 @@ int main(void) {
         cmocka_unit_test(test_refresh),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, fault_teardown);
 }

@@ -304,12 +304,6 @@ static int setup(void **unused) {
     return 0;
 }
 
-static int teardown(void **unused) {
-    (void)unused;
-    fault_clean();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_memory_once),
@@ -319,5 +313,5 @@ int main(void) {
         cmocka_unit_test(test_rollback_without_store),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, fault_teardown);
 }

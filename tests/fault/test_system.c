@@ -367,12 +367,6 @@ static int setup(void **unused) {
     return 0;
 }
 
-static int teardown(void **unused) {
-    (void)unused;
-    fault_clean();
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_mmap, fresh_place, end),
@@ -383,5 +377,5 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_no_futex, fresh_place, end),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, fault_teardown);
 }

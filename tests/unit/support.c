@@ -188,6 +188,21 @@ canary_rollout unit_read(struct unit *unit, const char *name) {
     return rollout;
 }
 
+canary_rollout unit_begin_at(struct unit *unit, const char *name, uint32_t percentage_bp) {
+    canary_change_options by = unit_by("alice@example.com");
+
+    by.note = "as agreed on Monday";
+    unit_create(unit, name);
+    OK(canary_set_percentage(unit->store, name, percentage_bp, NULL, &by, NULL, &error));
+    return unit_read(unit, name);
+}
+
+void unit_unchanged(struct unit *unit, const canary_rollout *before) {
+    canary_rollout now = unit_read(unit, before->name);
+
+    assert_memory_equal(&now, before, sizeof now);
+}
+
 canary_ctx_info unit_info(canary_ctx *ctx) {
     canary_ctx_info info;
 

@@ -95,6 +95,10 @@ void unit_create(struct unit *unit, const char *name);
 void unit_set(struct unit *unit, const char *name, uint32_t percentage_bp);
 canary_ctx *unit_open(struct unit *unit, const char *name);
 canary_rollout unit_read(struct unit *unit, const char *name);
+/* Creates a rollout that alice@example.com sets to a percentage, with a note; how it stands then. */
+canary_rollout unit_begin_at(struct unit *unit, const char *name, uint32_t percentage_bp);
+/* Everything of a rollout is what it was. */
+void unit_unchanged(struct unit *unit, const canary_rollout *before);
 canary_ctx_info unit_info(canary_ctx *ctx);
 canary_change_options unit_by(const char *who);
 

@@ -4,21 +4,6 @@
 
 #define ROLLOUT "changes"
 
-static canary_rollout begin_at(struct unit *unit, uint32_t percentage_bp) {
-    canary_change_options by = unit_by("alice@example.com");
-
-    by.note = "as agreed on Monday";
-    unit_create(unit, ROLLOUT);
-    OK(canary_set_percentage(unit->store, ROLLOUT, percentage_bp, NULL, &by, NULL, &error));
-    return unit_read(unit, ROLLOUT);
-}
-
-static void unchanged(struct unit *unit, const canary_rollout *before) {
-    canary_rollout now = unit_read(unit, before->name);
-
-    assert_memory_equal(&now, before, sizeof now);
-}
-
 /* -- expectations -- */
 
 typedef int (*change_fn)(canary_store *store, const canary_change_options *options,
@@ -101,7 +86,7 @@ static void conflicts_tell_what_happened(void **state) {
     struct unit *unit = *state;
     canary_rollout before;
 
-    begin_at(unit, 2500);
+    unit_begin_at(unit, ROLLOUT, 2500);
     OK(canary_override_set(unit->store, ROLLOUT, "pinned", 6, 1, NULL, NULL, &error));
     {
         canary_change_options by = unit_by("alice@example.com");
@@ -139,7 +124,7 @@ static void conflicts_tell_what_happened(void **state) {
         FAILS(CANARY_E_CONFLICT, "expected stage 0", "",
               kinds[i].change(unit->store, &wrong, &out, &error));
         assert_true(unit_all((char *)&out + 4, sizeof out - 4, 0xa5));
-        unchanged(unit, &before);
+        unit_unchanged(unit, &before);
     }
 }
 
@@ -150,7 +135,7 @@ static void met_expectations_pass(void **state) {
         canary_change_options right = unit_by("bob");
         canary_change out = { .size = sizeof out };
 
-        begin_at(unit, 2500);
+        unit_begin_at(unit, ROLLOUT, 2500);
         OK(canary_override_set(unit->store, ROLLOUT, "pinned", 6, 1, NULL, NULL, &error));
         right.expected_revision = 3;
         right.expected_stage = 2;
@@ -169,7 +154,7 @@ static void nothing_stops_these(void **state) {
         struct unit *unit = unit_new(UNIT_MEMORY);
         canary_change_options wrong = unit_by("bob");
 
-        begin_at(unit, 2500);
+        unit_begin_at(unit, ROLLOUT, 2500);
         wrong.expected_revision = 77;
         wrong.expected_stage = 4;
         if (!kinds[i].looks) {
@@ -184,7 +169,7 @@ static void nothing_stops_these(void **state) {
 static void one_of_two_wins(void **state) {
     struct unit *unit = *state;
     canary_store *other = unit_another(unit);
-    canary_rollout seen = begin_at(unit, 500);
+    canary_rollout seen = unit_begin_at(unit, ROLLOUT, 500);
     canary_change_options first = unit_by("first");
     canary_change_options second = unit_by("second");
 
@@ -210,7 +195,7 @@ static void dry_runs_change_nothing(void **state) {
     canary_ctx *ctx;
     uint64_t publications;
 
-    begin_at(unit, 2500);
+    unit_begin_at(unit, ROLLOUT, 2500);
     OK(canary_override_set(unit->store, ROLLOUT, "pinned", 6, 1, NULL, NULL, &error));
     stands = unit_read(unit, ROLLOUT);
     ctx = unit_open(unit, ROLLOUT);
@@ -229,7 +214,7 @@ static void dry_runs_change_nothing(void **state) {
         assert_string_equal(change.by, "bob");
         assert_string_equal(change.note, "what if");
         assert_string_equal(change.hash, "");
-        unchanged(unit, &stands);
+        unit_unchanged(unit, &stands);
     }
     OK(canary_advance(unit->store, ROLLOUT, &dry, &change, &error));
     assert_int_equal(change.to_percentage_bp, 5000);
@@ -259,7 +244,7 @@ static void dry_runs_refuse_too(void **state) {
     struct unit *unit = *state;
     canary_change_options dry = unit_by("bob");
 
-    begin_at(unit, 10000);
+    unit_begin_at(unit, ROLLOUT, 10000);
     dry.flags = CANARY_CHANGE_DRY_RUN;
     FAILS(CANARY_E_REFUSED, "last stage", "",
           canary_advance(unit->store, ROLLOUT, &dry, NULL, &error));
@@ -280,7 +265,7 @@ static void in_effect_on_return(void **state) {
     canary_ctx *here;
     canary_ctx *there = NULL;
 
-    begin_at(unit, 0);
+    unit_begin_at(unit, ROLLOUT, 0);
     here = unit_open(unit, ROLLOUT);
     OK(canary_open_in(other, ROLLOUT, NULL, &there, &error));
     unit_set(unit, ROLLOUT, 10000);

@@ -7,21 +7,6 @@
 
 #define ROLLOUT "lowering"
 
-static canary_rollout begin_at(struct unit *unit, uint32_t percentage_bp) {
-    canary_change_options by = unit_by("alice@example.com");
-
-    by.note = "as agreed on Monday";
-    unit_create(unit, ROLLOUT);
-    OK(canary_set_percentage(unit->store, ROLLOUT, percentage_bp, NULL, &by, NULL, &error));
-    return unit_read(unit, ROLLOUT);
-}
-
-static void unchanged(struct unit *unit, const canary_rollout *before) {
-    canary_rollout now = unit_read(unit, before->name);
-
-    assert_memory_equal(&now, before, sizeof now);
-}
-
 /* -- rollbacks -- */
 
 static void rollback_at_zero_is_harmless(void **state) {
@@ -45,7 +30,7 @@ static void rollback_at_zero_is_harmless(void **state) {
 
 static void rollback_never_raises(void **state) {
     struct unit *unit = *state;
-    canary_rollout before = begin_at(unit, 2600);
+    canary_rollout before = unit_begin_at(unit, ROLLOUT, 2600);
     canary_ctx *ctx = unit_open(unit, ROLLOUT);
 
     FAILS(CANARY_E_INVALID, "cannot raise", "50.00 %",
@@ -58,7 +43,7 @@ static void rollback_never_raises(void **state) {
           canary_rollback(unit->store, ROLLOUT, -1, NULL, NULL, &error));
     FAILS(CANARY_E_INVALID, "stage 32", "0 to 31",
           canary_rollback(unit->store, ROLLOUT, 32, NULL, NULL, &error));
-    unchanged(unit, &before);
+    unit_unchanged(unit, &before);
     /* The refused ones left no cap behind. */
     OK(canary_refresh(unit->store, &error));
     assert_int_equal(unit_info(ctx).effective_bp, 2600);
@@ -74,7 +59,7 @@ static void up_again_after_rollback(void **state) {
     struct unit *unit = *state;
     canary_ctx *ctx;
 
-    begin_at(unit, 500);
+    unit_begin_at(unit, ROLLOUT, 500);
     ctx = unit_open(unit, ROLLOUT);
     for (int i = 0; i < 5; i++) {
         OK(canary_set_stage(unit->store, ROLLOUT, 4, NULL, NULL, &error));
@@ -102,7 +87,7 @@ static void emergencies(void **state) {
     canary_rollout before;
     canary_ctx *ctx;
 
-    begin_at(unit, 2500);
+    unit_begin_at(unit, ROLLOUT, 2500);
     ctx = unit_open(unit, ROLLOUT);
     now.flags = CANARY_CHANGE_EMERGENCY;
     /* Up. */
@@ -127,7 +112,7 @@ static void emergencies(void **state) {
     now.expected_revision = 1;
     FAILS(CANARY_E_CONFLICT, "expected revision 1", "by on-call",
           canary_set_percentage(unit->store, ROLLOUT, 5000, NULL, &now, &change, &error));
-    unchanged(unit, &before);
+    unit_unchanged(unit, &before);
     assert_int_equal(unit_info(ctx).effective_bp, 750);
     /* A lowering does not. */
     OK(canary_set_percentage(unit->store, ROLLOUT, 0, NULL, &now, &change, &error));
@@ -162,7 +147,7 @@ static void rollback_of_a_locked_store(void **state) {
     canary_ctx *ctx = NULL;
     sqlite3 *holder;
 
-    begin_at(unit, 5000);
+    unit_begin_at(unit, ROLLOUT, 5000);
     assert_int_equal(canary_open_in(store, ROLLOUT, NULL, &ctx, NULL), CANARY_OK);
     holder = hold(unit);
     assert_int_equal(canary_rollback(store, ROLLOUT, 0, NULL, NULL, &error), CANARY_E_BUSY);
@@ -191,7 +176,7 @@ static void raise_of_a_locked_store(void **state) {
     canary_ctx *ctx = NULL;
     sqlite3 *holder;
 
-    begin_at(unit, 2500);
+    unit_begin_at(unit, ROLLOUT, 2500);
     OK(canary_open_in(store, ROLLOUT, NULL, &ctx, &error));
     holder = hold(unit);
     FAILS(CANARY_E_BUSY, unit->path, "locked", canary_advance(store, ROLLOUT, NULL, NULL, &error));
@@ -241,7 +226,7 @@ static void took_its_time(int64_t start) {
 static void commit_beside_a_reader(void **state) {
     struct unit *unit = *state;
     canary_verify_report report = { .size = sizeof report };
-    canary_rollout before = begin_at(unit, 2500);
+    canary_rollout before = unit_begin_at(unit, ROLLOUT, 2500);
     canary_ctx *ctx = NULL;
     canary_store *store;
     canary_error told = CANARY_ERROR_INIT;
@@ -261,7 +246,7 @@ static void commit_beside_a_reader(void **state) {
     took_its_time(start);
     assert_int_equal(unit_info(ctx).effective_bp, 2500);
     assert_int_equal(unit_info(ctx).doubt, 0);
-    unchanged(unit, &before);
+    unit_unchanged(unit, &before);
     OK(canary_verify(store, NULL, NULL, &report, &error));
     assert_int_equal(report.changes, changes);
 
