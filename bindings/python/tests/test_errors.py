@@ -35,6 +35,8 @@ def test_exceptions_travel(name: str) -> None:
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert type(twin) is kind and str(twin) == "words"
         assert (twin.code, twin.system, twin.in_effect) == (-5, 7, True)
+        assert repr(twin) == repr(error) and twin.args == error.args
+        assert getattr(twin, "errno", None) == getattr(error, "errno", None)
 
 
 def fail() -> None:
