@@ -202,3 +202,22 @@ const struct canary__bell_entry *canary__bell_find(const struct canary__bell_ima
     }
     return NULL;
 }
+
+int canary__bell_peek(const char *path, uint64_t key, struct canary__bell_entry *out) {
+    const struct canary__bell_entry *entry;
+    struct canary__bell_image image = { 0 };
+    struct canary__bell bell;
+
+    memset(out, 0, sizeof *out);
+    if (path == NULL || (access(path, F_OK) != 0 && errno == ENOENT)) {
+        return 0;
+    }
+    canary__bell_init(&bell, path);
+    canary__bell_read(&bell, 0, &image);
+    canary__bell_close(&bell);
+    entry = canary__bell_find(&image, key);
+    if (entry != NULL) {
+        *out = *entry;
+    }
+    return image.present ? 0 : -1;
+}

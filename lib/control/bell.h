@@ -83,6 +83,10 @@ int canary__bell_read_head(struct canary__bell *bell, struct canary__bell_image 
 const struct canary__bell_entry *canary__bell_find(const struct canary__bell_image *image,
                                                    uint64_t key);
 
+/* Reads one entry of the file at `path`, zeros where there is none, through nobody's bell: no lock is
+ * needed. -1 when there is a file and it cannot be read. */
+int canary__bell_peek(const char *path, uint64_t key, struct canary__bell_entry *out);
+
 uint64_t canary__bell_key(const char *rollout);
 
 /* The writer's side: each call opens the file afresh, makes it when it is missing (with the owner

@@ -70,6 +70,16 @@ static int admit_options(canary_change_options *to, const canary_change_options 
     return CANARY_OK;
 }
 
+/* Where the bell cannot be read nothing is known, and a change must not be refused for that. */
+static uint64_t last_rollback(const canary_store *store, const char *rollout) {
+    struct canary__bell_entry entry;
+
+    if (canary__bell_peek(store->bell.path, canary__bell_key(rollout), &entry) != 0) {
+        return UINT64_MAX;
+    }
+    return entry.state == CANARY__BELL_RECORDED ? entry.revision : 0;
+}
+
 int canary__edit_admit(struct canary__edit *edit, canary_store *store, const char *rollout,
                        const canary_change_options *options, canary_error *error) {
     memset(edit, 0, sizeof *edit);
@@ -88,6 +98,7 @@ int canary__edit_admit(struct canary__edit *edit, canary_store *store, const cha
         return canary__fail(error, CANARY_E_READ_ONLY, 0,
                             "the store was opened with CANARY_OPEN_READ_ONLY");
     }
+    edit->rolled_back = last_rollback(store, rollout);
     return admit_options(&edit->options, options, error);
 }
 
@@ -203,6 +214,14 @@ int canary__edit_may_raise(struct canary__edit *edit, const struct canary__rollo
                             "a rollback of \"%s\" was rung and is not recorded; complete it with "
                             "`canaryctl rollback`, then repeat this",
                             row->name);
+    }
+    if (entry != NULL && entry->revision > edit->rolled_back) {
+        /* Whoever asked for more did not know of it. */
+        return canary__fail(
+            edit->error, CANARY_E_CONFLICT, 0,
+            "\"%s\" was rolled back to %u.%02u %% while this change waited for the "
+            "store; look with `canaryctl status`, and repeat it if it is still meant",
+            row->name, row->percentage_bp / 100, row->percentage_bp % 100);
     }
     return CANARY_OK;
 }

@@ -14,7 +14,8 @@ struct canary__edit {
     canary_change_options options;
     void *transaction;
     struct canary__change_row head; /* newest of the trail; after append the row just written */
-    int rearm;                      /* a rung rollback would be forgotten by this commit */
+    uint64_t rolled_back; /* revision of the bell's recorded rollback when this was asked for */
+    int rearm;            /* a rung rollback would be forgotten by this commit */
     int moves; /* set by who changes nothing but percentage, rung and phase: the bell may tell it */
     int newsworthy; /* `news` holds what it may tell */
     struct canary__news news;

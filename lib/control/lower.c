@@ -24,28 +24,24 @@ static int put(canary_store *store, const struct canary__lowering *lowering, uin
                             state, error);
 }
 
+static uint32_t pending_cap(const struct canary__lowering *lowering) {
+    return lowering->pending && lowering->pending_bp < lowering->cap_bp ? lowering->pending_bp
+                                                                        : lowering->cap_bp;
+}
+
 static int put_pending(canary_store *store, const struct canary__lowering *lowering,
                        canary_error *error) {
-    uint32_t cap_bp = lowering->pending && lowering->pending_bp < lowering->cap_bp
-                          ? lowering->pending_bp
-                          : lowering->cap_bp;
-
-    return put(store, lowering, 0, CANARY__BELL_PENDING, cap_bp, error);
+    return put(store, lowering, 0, CANARY__BELL_PENDING, pending_cap(lowering), error);
 }
 
 /* Is there a rollback that waits for being recorded? A second one must not raise what it holds. */
 static void look_for_pending(const canary_store *store, struct canary__lowering *lowering) {
-    const struct canary__bell_entry *entry;
-    struct canary__bell_image image = { 0 };
-    struct canary__bell bell;
+    struct canary__bell_entry entry;
 
     /* Not through the store's own: its lock may be held by a look that is stuck. */
-    canary__bell_init(&bell, store->bell.path);
-    canary__bell_read(&bell, 0, &image);
-    canary__bell_close(&bell);
-    entry = canary__bell_find(&image, canary__bell_key(lowering->rollout));
-    lowering->pending = entry != NULL && entry->state == CANARY__BELL_PENDING;
-    lowering->pending_bp = lowering->pending ? entry->cap_bp : 0;
+    (void)canary__bell_peek(store->bell.path, canary__bell_key(lowering->rollout), &entry);
+    lowering->pending = entry.state == CANARY__BELL_PENDING;
+    lowering->pending_bp = lowering->pending ? entry.cap_bp : 0;
 }
 
 /* Caps this process at once, bell or no bell. */
@@ -126,8 +122,12 @@ static void lower_now(canary_store *store, struct canary__lowering *lowering) {
 /* The call was a mistake (no such rollout, a raise): nothing is to stay. */
 static void withdraw(canary_store *store, struct canary__lowering *lowering) {
     canary_error ignored = CANARY_ERROR_INIT;
+    struct canary__bell_entry entry;
 
-    if (lowering->rung) {
+    (void)canary__bell_peek(store->bell.path, canary__bell_key(lowering->rollout), &entry);
+    /* What another rollback has written there since is not ours to take back. */
+    if (lowering->rung && entry.state == CANARY__BELL_PENDING &&
+        entry.cap_bp == pending_cap(lowering)) {
         put(store, lowering, 0, lowering->pending ? CANARY__BELL_PENDING : CANARY__BELL_RECORDED,
             lowering->pending ? lowering->pending_bp : lowering->cap_bp, &ignored);
         canary__bell_ring(store->bell.path, &ignored);
