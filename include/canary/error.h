@@ -18,7 +18,7 @@ CANARY_BEGIN_DECLS
 #define CANARY_E_NOMEM (-2)        /* the allocator answered NULL, or the kernel gave no pages */
 #define CANARY_E_NOT_FOUND (-3)    /* no rollout, flag, stage or override of that name */
 #define CANARY_E_EXISTS (-4)       /* a rollout of that name is there already */
-#define CANARY_E_CONFLICT (-5)     /* the expected revision or stage is not the present one */
+#define CANARY_E_CONFLICT (-5)     /* not the expected revision or stage, or a rollback came first */
 #define CANARY_E_REFUSED (-6)      /* a gate says no: last stage reached, rollback not recorded */
 #define CANARY_E_TIMEOUT (-7)      /* the store did not answer before the deadline */
 #define CANARY_E_BUSY (-8)         /* another process held the store's lock until the deadline */

@@ -141,10 +141,11 @@ typedef int (*canary_override_fn)(void *user_data, const void *user_id, uint64_t
  * busy_timeout_ns. Common errors: CANARY_E_INVALID (NULL, a bad name, a text too long or not UTF-8,
  * a struct too small), _NO_STORE, _NOT_A_STORE, _NEWER, _CORRUPT, _HOSTILE, _PERMISSION, _IO,
  * _BUSY, _REPLACED, _NOMEM, _STORAGE; changes also _READ_ONLY, _FULL, _CONFLICT (an expectation was
- * not met; the message tells the present state and the last change), _TAMPERED (a raising change on
- * state in doubt: look, then canary_accept()) and _REFUSED (a raising change while a rollback is
- * rung and not recorded). `out` may be NULL and is filled on success only; `error` may be NULL.
- * `options` may be NULL. On failure nothing is half done. */
+ * not met; the message tells the present state and the last change; or the change raises, and while
+ * it waited for the store a rollback was recorded), _TAMPERED (a raising change on state in doubt:
+ * look, then canary_accept()) and _REFUSED (a raising change while a rollback is rung and not
+ * recorded). `out` may be NULL and is filled on success only; `error` may be NULL. `options` may be
+ * NULL. On failure nothing is half done. */
 
 /* Creates a rollout at stage 0, with its flag switched on when the flag is new. A salt equal to
  * that of another partly open rollout is logged as a warning, since the same users come first in
