@@ -3,7 +3,7 @@
  * on it at once and looks into the store a few milliseconds later; the store has the last word.
  *
  * The principle stays that nothing unauthenticated raises. News is believed only if all of this holds:
- *   - its code is right: keyed BLAKE2b with the store's secret, over the record, the ring value and
+ *   - its code is right: SipHash with the store's secret, over the record, the ring value and
  *     the bell's own inode. So it is by somebody who may read the store, of this ring, in this file.
  *   - it was rung within the last second. An old page put back is not, nor is one of before a restart
  *     of the machine.
