@@ -26,6 +26,13 @@ struct shared {
     struct slot slots[FLOOR_MOST];
 };
 
+struct floor {
+    struct shared *shared;
+    int count;
+    uint32_t value;
+    pid_t waiting[FLOOR_MOST];
+};
+
 static int64_t now_ns(void) {
     struct timespec now;
 
@@ -50,13 +57,6 @@ static void wait_for_ever(struct shared *shared, struct slot *slot) {
     }
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static double wake_all(struct shared *shared, int count, uint32_t value) {
     const struct timespec step = { 0, 200000 };
     int64_t last = 0;
@@ -76,31 +76,35 @@ static double wake_all(struct shared *shared, int count, uint32_t value) {
     return (double)(last - start) / 1e6;
 }
 
-void floor_measure(int count, double ms[FLOOR_SAMPLES]) {
-    const struct timespec pause = { 0, 8000000 };
-    struct shared *shared =
-        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    pid_t waiting[FLOOR_MOST];
+struct floor *floor_begin(int count) {
+    struct floor *floor = calloc(1, sizeof *floor);
 
-    if (shared == MAP_FAILED) {
+    floor->shared = mmap(NULL, sizeof *floor->shared, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (floor->shared == MAP_FAILED) {
         perror("mmap");
         exit(1);
     }
+    floor->count = count;
     fflush(NULL); /* children must not inherit what is not printed yet */
     for (int i = 0; i < count; i++) {
-        waiting[i] = fork();
-        if (waiting[i] == 0) {
-            wait_for_ever(shared, &shared->slots[i]);
+        floor->waiting[i] = fork();
+        if (floor->waiting[i] == 0) {
+            wait_for_ever(floor->shared, &floor->shared->slots[i]);
         }
     }
-    for (uint32_t i = 0; i < FLOOR_SAMPLES; i++) {
-        nanosleep(&pause, NULL);
-        ms[i] = wake_all(shared, count, i + 1);
+    return floor;
+}
+
+double floor_sample(struct floor *floor) {
+    return wake_all(floor->shared, floor->count, ++floor->value);
+}
+
+void floor_end(struct floor *floor) {
+    for (int i = 0; i < floor->count; i++) {
+        kill(floor->waiting[i], SIGKILL);
+        waitpid(floor->waiting[i], NULL, 0);
     }
-    for (int i = 0; i < count; i++) {
-        kill(waiting[i], SIGKILL);
-        waitpid(waiting[i], NULL, 0);
-    }
-    munmap(shared, sizeof *shared);
-    qsort(ms, FLOOR_SAMPLES, sizeof ms[0], ascending);
+    munmap(floor->shared, sizeof *floor->shared);
+    free(floor);
 }

@@ -5,7 +5,12 @@
 
 enum { FLOOR_MOST = 64, FLOOR_SAMPLES = 300 };
 
-/* Milliseconds until the last of `count` processes ran, ascending. */
-void floor_measure(int count, double ms[FLOOR_SAMPLES]);
+struct floor;
+
+/* `count` processes that wait. */
+struct floor *floor_begin(int count);
+/* Milliseconds until the last of them ran. */
+double floor_sample(struct floor *floor);
+void floor_end(struct floor *floor);
 
 #endif

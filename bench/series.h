@@ -10,14 +10,16 @@ enum { SERIES_MOST = 300 };
 struct bench_series {
     const char *what;
     double budget_ms; /* for p99; 0 = none */
-    double floor_ms;  /* median of a bare wake of as many; 0 = not to be compared */
+    double ratio;     /* and what p99 may be of p99 of `floor` where the budget is above */
+    const struct bench_series *floor; /* bare wakes of as many, in turn with these; or NULL */
     int count;
     double ms[SERIES_MOST];
 };
 
 void bench_series_add(struct bench_series *series, int64_t from_ns, int64_t to_ns);
 
-/* Prints, and answers 1 when p99 is above the budget. Sorts. */
+/* Prints, and answers 1 when p99 is above the budget and above the ratio. Sorts; the floor comes
+ * first. */
 int bench_series_report(struct bench_series *series, int processes);
 
 /* For qsort() of doubles. */

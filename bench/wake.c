@@ -2,16 +2,22 @@
 /* The floor under propagation.c: how long this machine takes to wake one waiting process, and the last
  * of 64, by a futex alone. What is above it is ours. */
 #include <stdio.h>
+#include <time.h>
 
 #include "floor.h"
+#include "series.h"
 
 static void show(int count) {
-    double ms[FLOOR_SAMPLES];
+    const struct timespec pause = { 0, 8000000 };
+    struct bench_series series = { .what = "bare futex, until the last of N processes runs" };
+    struct floor *floor = floor_begin(count);
 
-    floor_measure(count, ms);
-    printf("bare futex, until the last of N processes runs %18d  %5d  %8.3f  %8.3f  %8.3f\n", count,
-           FLOOR_SAMPLES, ms[FLOOR_SAMPLES / 2], ms[FLOOR_SAMPLES * 99 / 100],
-           ms[FLOOR_SAMPLES - 1]);
+    while (series.count < FLOOR_SAMPLES) {
+        nanosleep(&pause, NULL);
+        series.ms[series.count++] = floor_sample(floor);
+    }
+    floor_end(floor);
+    bench_series_report(&series, count);
 }
 
 int main(void) {
