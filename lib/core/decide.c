@@ -11,6 +11,7 @@
 #include "core/rules.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 __attribute__((noinline)) int canary__rules_decide(canary_ctx *ctx, struct canary__subject *subject,
                                                    int *reason) {
@@ -37,15 +38,10 @@ static __attribute__((noinline)) int split_bytes(uint64_t word, const void *user
                                 canary__rules_share(word));
 }
 
-/* Nothing but a percentage and a salt. */
 static __attribute__((noinline)) int salted_bytes(canary_ctx *ctx, const void *user_id, size_t size,
                                                   uint64_t word) {
-    uint32_t share = canary__rules_share(word);
-
-    if (share == 0 || share == CANARY__SHARE_ALL) {
-        return share != 0;
-    }
-    return canary__bucket_below(canary__rules_hash(ctx, word, user_id, size), share);
+    return canary__bucket_below(canary__rules_hash(ctx, word, user_id, size),
+                                canary__rules_share(word));
 }
 
 static __attribute__((noinline)) int salted_text(canary_ctx *ctx, const char *user_id,
@@ -67,47 +63,50 @@ static __attribute__((noinline)) int slow_bytes(canary_ctx *ctx, const void *use
     return canary__rules_decide(ctx, &subject, &reason);
 }
 
+/* Each of the two below goes straight through where nothing is hashed: a branch that is taken costs as
+ * much there as all that is computed. */
 int canary_should_use_new(canary_ctx *ctx, const char *user_id) {
     uint64_t word;
+    uint64_t flags;
 
-    if (ctx == NULL || user_id == NULL || user_id[0] == '\0') {
+    if (UNLIKELY(ctx == NULL || user_id == NULL || user_id[0] == '\0')) {
         return CANARY_OLD;
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
-    if (LIKELY((word & CANARY__WORD_FLAGS) == CANARY__WORD_PLAIN)) {
-        uint32_t share = canary__rules_share(word);
-
-        if (share == 0 || share == CANARY__SHARE_ALL) {
-            return share != 0;
-        }
+    flags = word & CANARY__WORD_FLAGS;
+    if (LIKELY(flags == CANARY__WORD_PLAIN)) {
+        return canary__rules_share(word) != 0;
+    }
+    if (LIKELY((flags & CANARY__WORD_ANY_KILL) != 0)) { /* what hashes can afford the branch */
+        return CANARY_OLD;
+    }
+    if (LIKELY(flags == CANARY__WORD_HASHED)) {
         return split_text(word, user_id);
     }
-    if ((word & CANARY__WORD_FLAGS) == CANARY__WORD_SALTED) {
-        return salted_text(ctx, user_id, word);
-    }
-    return (word & CANARY__WORD_ANY_KILL) != 0 ? CANARY_OLD : slow_text(ctx, user_id);
+    return flags == CANARY__WORD_SALTED ? salted_text(ctx, user_id, word) : slow_text(ctx, user_id);
 }
 
 int canary_should_use_new_n(canary_ctx *ctx, const void *user_id, uint64_t user_id_size) {
+    size_t size = (size_t)user_id_size;
     uint64_t word;
+    uint64_t flags;
 
-    if (ctx == NULL || user_id == NULL || user_id_size == 0 || user_id_size > SIZE_MAX) {
+    if (UNLIKELY(ctx == NULL || user_id == NULL || user_id_size == 0 || user_id_size > SIZE_MAX)) {
         return CANARY_OLD;
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
-    if (LIKELY((word & CANARY__WORD_FLAGS) == CANARY__WORD_PLAIN)) {
-        uint32_t share = canary__rules_share(word);
-
-        if (share == 0 || share == CANARY__SHARE_ALL) {
-            return share != 0;
-        }
-        return split_bytes(word, user_id, (size_t)user_id_size);
+    flags = word & CANARY__WORD_FLAGS;
+    if (LIKELY(flags == CANARY__WORD_PLAIN)) {
+        return canary__rules_share(word) != 0;
     }
-    if ((word & CANARY__WORD_FLAGS) == CANARY__WORD_SALTED) {
-        return salted_bytes(ctx, user_id, (size_t)user_id_size, word);
+    if (LIKELY((flags & CANARY__WORD_ANY_KILL) != 0)) { /* what hashes can afford the branch */
+        return CANARY_OLD;
     }
-    return (word & CANARY__WORD_ANY_KILL) != 0 ? CANARY_OLD
-                                               : slow_bytes(ctx, user_id, (size_t)user_id_size);
+    if (LIKELY(flags == CANARY__WORD_HASHED)) {
+        return split_bytes(word, user_id, size);
+    }
+    return flags == CANARY__WORD_SALTED ? salted_bytes(ctx, user_id, size, word)
+                                        : slow_bytes(ctx, user_id, size);
 }
 
 int canary_should_use_new_hash(canary_ctx *ctx, const void *user_id, uint64_t user_id_size,
@@ -120,7 +119,8 @@ int canary_should_use_new_hash(canary_ctx *ctx, const void *user_id, uint64_t us
         return CANARY_OLD;
     }
     word = atomic_load_explicit(&ctx->word, memory_order_acquire);
-    if ((word & CANARY__WORD_FLAGS & ~CANARY__WORD_SALT) == CANARY__WORD_PLAIN) {
+    if ((word & CANARY__WORD_FLAGS & ~(CANARY__WORD_SALT | CANARY__WORD_SPLIT)) ==
+        CANARY__WORD_PLAIN) {
         return canary__rules_split(word, hash);
     }
     if (user_id != NULL && user_id_size > 0) {

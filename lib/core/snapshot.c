@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/snapshot.h"
 
+#include <canary/bucket.h>
+
 #include <string.h>
 
 #include "base/page.h"
@@ -180,8 +182,9 @@ void canary__snapshot_publish(canary_ctx *ctx, const struct canary__state *state
     atomic_store_explicit(&slot->generation, generation, memory_order_release);
 
     word = constant_bits(cold) | generation << CANARY__WORD_SHIFT |
-           canary__share_of(state->effective_bp) | (state->loaded ? CANARY__WORD_LOADED : 0) |
-           (state->killed ? CANARY__WORD_KILLED : 0) |
+           canary__share_of(state->effective_bp) |
+           (state->effective_bp % CANARY_BP_MAX != 0 ? CANARY__WORD_SPLIT : 0) |
+           (state->loaded ? CANARY__WORD_LOADED : 0) | (state->killed ? CANARY__WORD_KILLED : 0) |
            (state->pins != NULL ? CANARY__WORD_PINS : 0) |
            (is_salted(cold) ? CANARY__WORD_SALT : 0);
     fill_line(ctx, cold);

@@ -37,11 +37,13 @@
 #define CANARY__WORD_STALE (UINT64_C(1) << 19)        /* there is a stale policy: ask the clock */
 #define CANARY__WORD_PINS (UINT64_C(1) << 20)         /* there are overrides: look into the ring */
 #define CANARY__WORD_SALT (UINT64_C(1) << 21)         /* hash with the salt in front */
+#define CANARY__WORD_SPLIT (UINT64_C(1) << 22)        /* neither 0 nor 100 %: ids are hashed */
 #define CANARY__WORD_FLAGS UINT64_C(0xffc000)         /* all bits that are neither number */
 #define CANARY__WORD_SHIFT 24                         /* generation above, 40 bits, never 0 */
-/* What the short path can handle: nothing but a percentage. */
+/* What the short ways can handle: the share alone, and what is hashed to compare with it. */
 #define CANARY__WORD_PLAIN (CANARY__WORD_ALIVE | CANARY__WORD_LOADED)
-#define CANARY__WORD_SALTED (CANARY__WORD_PLAIN | CANARY__WORD_SALT)
+#define CANARY__WORD_HASHED (CANARY__WORD_PLAIN | CANARY__WORD_SPLIT)
+#define CANARY__WORD_SALTED (CANARY__WORD_HASHED | CANARY__WORD_SALT)
 #define CANARY__WORD_ANY_KILL (CANARY__WORD_KILLED | CANARY__WORD_KILLED_LOCAL)
 
 #define CANARY__RING 8u
