@@ -14,16 +14,16 @@ CANARY_BEGIN_DECLS
 
 /* Pinned for ever: a number is never reused and never changes its meaning. */
 #define CANARY_OK 0
-#define CANARY_E_INVALID (-1)      /* an argument is not allowed; the message says which and why */
-#define CANARY_E_NOMEM (-2)        /* the allocator answered NULL, or the kernel gave no pages */
-#define CANARY_E_NOT_FOUND (-3)    /* no rollout, flag, stage or override of that name */
-#define CANARY_E_EXISTS (-4)       /* a rollout of that name is there already */
-#define CANARY_E_CONFLICT (-5)     /* not the expected revision or stage, or a rollback came first */
-#define CANARY_E_REFUSED (-6)      /* a gate says no: last stage reached, rollback not recorded */
-#define CANARY_E_TIMEOUT (-7)      /* the store did not answer before the deadline */
-#define CANARY_E_BUSY (-8)         /* another process held the store's lock until the deadline */
-#define CANARY_E_IO (-9)           /* the operating system reported an input or output error */
-#define CANARY_E_CORRUPT (-10)     /* the store's file is damaged or truncated */
+#define CANARY_E_INVALID (-1)   /* an argument is not allowed; the message says which and why */
+#define CANARY_E_NOMEM (-2)     /* the allocator answered NULL, or the kernel gave no pages */
+#define CANARY_E_NOT_FOUND (-3) /* no rollout, flag, stage or override of that name */
+#define CANARY_E_EXISTS (-4)    /* a rollout of that name is there already */
+#define CANARY_E_CONFLICT (-5)  /* not the expected revision or stage, or a rollback came first */
+#define CANARY_E_REFUSED (-6)   /* a gate says no: last stage reached, rollback not recorded */
+#define CANARY_E_TIMEOUT (-7)   /* the store did not answer before the deadline */
+#define CANARY_E_BUSY (-8)      /* another process held the store's lock until the deadline */
+#define CANARY_E_IO (-9)        /* the operating system reported an input or output error */
+#define CANARY_E_CORRUPT (-10)  /* the store's file is damaged or truncated */
 #define CANARY_E_NOT_A_STORE (-11) /* the file is no database, or another application's */
 #define CANARY_E_NEWER (-12)       /* the store was written by a newer libcanary */
 #define CANARY_E_READ_ONLY (-13)   /* the file system or the permissions allow reading only */
