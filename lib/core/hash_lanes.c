@@ -21,7 +21,7 @@ static void run(const struct canary__hash_lanes *kernel, const struct canary__ha
 
 static void finish(const struct canary__hash_lanes *kernel, const struct canary__hash_start *start,
                    struct queue *queue, unsigned blocks) {
-    if (queue->count >= kernel->at_least) {
+    if (queue->count > 0 && queue->count >= kernel->at_least) {
         for (unsigned i = queue->count; i < kernel->lanes; i++) {
             queue->users[i] = queue->users[0];
         }

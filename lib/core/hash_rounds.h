@@ -25,27 +25,27 @@ INLINE vector scheduled(const vector *w, int t) {
         vector sum = add(h, add(w[t], everywhere(k[t])));                                          \
                                                                                                    \
         sum = add(sum, add(ROTATIONS(e, 6, 11, 25), choose(e, f, g)));                             \
-        d = add(d, sum);                                                                           \
-        h = add(sum, add(ROTATIONS(a, 2, 13, 22), majority(a, b, c)));                             \
+        (d) = add(d, sum);                                                                         \
+        (h) = add(sum, add(ROTATIONS(a, 2, 13, 22), majority(a, b, c)));                           \
     } while (0)
 
 #define EIGHT_ROUNDS(step, t)                                                                      \
     step(t);                                                                                       \
     ROUND(a, b, c, d, e, f, g, h, t);                                                              \
-    step(t + 1);                                                                                   \
-    ROUND(h, a, b, c, d, e, f, g, t + 1);                                                          \
-    step(t + 2);                                                                                   \
-    ROUND(g, h, a, b, c, d, e, f, t + 2);                                                          \
-    step(t + 3);                                                                                   \
-    ROUND(f, g, h, a, b, c, d, e, t + 3);                                                          \
-    step(t + 4);                                                                                   \
-    ROUND(e, f, g, h, a, b, c, d, t + 4);                                                          \
-    step(t + 5);                                                                                   \
-    ROUND(d, e, f, g, h, a, b, c, t + 5);                                                          \
-    step(t + 6);                                                                                   \
-    ROUND(c, d, e, f, g, h, a, b, t + 6);                                                          \
-    step(t + 7);                                                                                   \
-    ROUND(b, c, d, e, f, g, h, a, t + 7)
+    step((t) + 1);                                                                                 \
+    ROUND(h, a, b, c, d, e, f, g, (t) + 1);                                                        \
+    step((t) + 2);                                                                                 \
+    ROUND(g, h, a, b, c, d, e, f, (t) + 2);                                                        \
+    step((t) + 3);                                                                                 \
+    ROUND(f, g, h, a, b, c, d, e, (t) + 3);                                                        \
+    step((t) + 4);                                                                                 \
+    ROUND(e, f, g, h, a, b, c, d, (t) + 4);                                                        \
+    step((t) + 5);                                                                                 \
+    ROUND(d, e, f, g, h, a, b, c, (t) + 5);                                                        \
+    step((t) + 6);                                                                                 \
+    ROUND(c, d, e, f, g, h, a, b, (t) + 6);                                                        \
+    step((t) + 7);                                                                                 \
+    ROUND(b, c, d, e, f, g, h, a, (t) + 7)
 
 #define AS_LOADED(t) ((void)0)
 #define NEXT_WORD(t) (w[t] = scheduled(w, t))

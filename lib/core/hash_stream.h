@@ -34,10 +34,10 @@ INLINE void schedule(struct block *m, int i) {
 
 INLINE void compress(struct state *s, struct block m) {
 #define STEP(i)                                                                                    \
-    if (i >= 4) {                                                                                  \
+    if ((i) >= 4) {                                                                                \
         schedule(&m, i);                                                                           \
     }                                                                                              \
-    rounds(s, i, m.w[i & 3]);
+    rounds(s, i, m.w[(i)&3]);
     EACH_QUAD(STEP)
 #undef STEP
 }
@@ -46,12 +46,12 @@ INLINE void compress(struct state *s, struct block m) {
  * ahead would wait with it. */
 INLINE void compress_two(struct state *s, struct block m, struct state *t, struct block n) {
 #define STEP(i)                                                                                    \
-    if (i >= 4) {                                                                                  \
+    if ((i) >= 4) {                                                                                \
         schedule(&m, i);                                                                           \
         schedule(&n, i);                                                                           \
     }                                                                                              \
-    rounds(s, i, m.w[i & 3]);                                                                      \
-    rounds(t, i, n.w[i & 3]);
+    rounds(s, i, m.w[(i)&3]);                                                                      \
+    rounds(t, i, n.w[(i)&3]);
     EACH_QUAD(STEP)
 #undef STEP
 }
