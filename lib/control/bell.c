@@ -219,5 +219,5 @@ int canary__bell_peek(const char *path, uint64_t key, struct canary__bell_entry 
     if (entry != NULL) {
         *out = *entry;
     }
-    return image.present ? 0 : -1;
+    return image.present && image.damaged == 0 ? 0 : -1;
 }

@@ -84,7 +84,7 @@ const struct canary__bell_entry *canary__bell_find(const struct canary__bell_ima
                                                    uint64_t key);
 
 /* Reads one entry of the file at `path`, zeros where there is none, through nobody's bell: no lock is
- * needed. -1 when there is a file and it cannot be read. */
+ * needed. -1 when there is a file that cannot be read, or holds something damaged. */
 int canary__bell_peek(const char *path, uint64_t key, struct canary__bell_entry *out);
 
 uint64_t canary__bell_key(const char *rollout);

@@ -85,15 +85,9 @@ static int set_in_turn(struct canary__edit *edit, const char *rollout, uint32_t 
     return canary__edit_end(edit, code, out);
 }
 
-int canary_set_percentage(canary_store *store, const char *rollout, uint32_t percentage_bp,
-                          const char *phase, const canary_change_options *options,
-                          canary_change *out, canary_error *error) {
-    struct canary__edit edit;
-    int code = canary__edit_admit(&edit, store, rollout, options, error);
-
-    if (code != CANARY_OK) {
-        return code;
-    }
+/* `edit` is admitted, not begun. */
+static int set_percentage(struct canary__edit *edit, const char *rollout, uint32_t percentage_bp,
+                          const char *phase, canary_change *out, canary_error *error) {
     if (percentage_bp > CANARY_BP_MAX) {
         return canary__fail(error, CANARY_E_INVALID, 0,
                             "percentage %u basis points: allowed are 0 to 10000 (100 %%)",
@@ -104,8 +98,9 @@ int canary_set_percentage(canary_store *store, const char *rollout, uint32_t per
                             "phase \"%.80s\": allowed are 1 to %d of A-Z a-z 0-9 . _ -", phase,
                             CANARY_PHASE_MAX);
     }
-    if ((edit.options.flags & CANARY_CHANGE_EMERGENCY) != 0) {
+    if ((edit->options.flags & CANARY_CHANGE_EMERGENCY) != 0) {
         canary_error own = CANARY_ERROR_INIT;
+        canary_error *heard = edit->error;
         /* The cap is known whatever the store says, and one above the present state holds nobody
          * down. */
         struct canary__lowering lowering = { .rollout = rollout,
@@ -114,10 +109,11 @@ int canary_set_percentage(canary_store *store, const char *rollout, uint32_t per
                                              .stage = -1,
                                              .to_bp = percentage_bp,
                                              .cap_bp = percentage_bp };
+        int code;
 
-        edit.error = &own;
-        code = canary__lower(&edit, &lowering, out);
-        edit.error = error;
+        edit->error = &own;
+        code = canary__lower(edit, &lowering, out);
+        edit->error = heard;
         /* Not a lowering after all: it was withdrawn, and is done in its turn. */
         if (code != CANARY_E_INVALID) {
             if (code != CANARY_OK) {
@@ -126,7 +122,17 @@ int canary_set_percentage(canary_store *store, const char *rollout, uint32_t per
             return code;
         }
     }
-    return set_in_turn(&edit, rollout, percentage_bp, phase, out);
+    return set_in_turn(edit, rollout, percentage_bp, phase, out);
+}
+
+int canary_set_percentage(canary_store *store, const char *rollout, uint32_t percentage_bp,
+                          const char *phase, const canary_change_options *options,
+                          canary_change *out, canary_error *error) {
+    struct canary__edit edit;
+    int code = canary__edit_admit(&edit, store, rollout, options, error);
+
+    return code != CANARY_OK ? code
+                             : set_percentage(&edit, rollout, percentage_bp, phase, out, error);
 }
 
 int canary_set_stage(canary_store *store, const char *rollout, int stage,
@@ -155,5 +161,6 @@ int canary_set_stage(canary_store *store, const char *rollout, int stage,
     if (now.stages_bp[stage] <= now.percentage_bp) {
         return canary_rollback(store, rollout, stage, options, out, error);
     }
-    return canary_set_percentage(store, rollout, now.stages_bp[stage], NULL, options, out, error);
+    /* On what was known when this was asked for: a rollback may have come since. */
+    return set_percentage(&edit, rollout, now.stages_bp[stage], NULL, out, error);
 }

@@ -26,8 +26,12 @@ void canary__follow_bell(struct canary__follower *f, const struct canary__bell_i
         if (!f->capped) {
             f->cap_at = canary__now(&f->store->hooks, CANARY_CLOCK_REALTIME);
         }
+        /* Who is held down by an entry and has read nothing since is not let up by another one of
+         * greater height: it may be a mistake that will be withdrawn. */
+        if (!f->capped || revision != f->cap_revision || entry->cap_bp < f->cap_bp) {
+            f->cap_bp = entry->cap_bp;
+        }
         f->capped = entry->state == CANARY__BELL_PENDING || revision < entry->revision;
-        f->cap_bp = entry->cap_bp;
         f->cap_revision = revision;
     } else if (f->capped && !f->bell_damaged && revision > f->cap_revision &&
                f->good.updated_at >= f->cap_at) {

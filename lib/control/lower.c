@@ -25,8 +25,8 @@ static int put(canary_store *store, const struct canary__lowering *lowering, uin
 }
 
 static uint32_t pending_cap(const struct canary__lowering *lowering) {
-    return lowering->pending && lowering->pending_bp < lowering->cap_bp ? lowering->pending_bp
-                                                                        : lowering->cap_bp;
+    return lowering->pending && lowering->found.cap_bp < lowering->cap_bp ? lowering->found.cap_bp
+                                                                          : lowering->cap_bp;
 }
 
 static int put_pending(canary_store *store, const struct canary__lowering *lowering,
@@ -36,12 +36,10 @@ static int put_pending(canary_store *store, const struct canary__lowering *lower
 
 /* Is there a rollback that waits for being recorded? A second one must not raise what it holds. */
 static void look_for_pending(const canary_store *store, struct canary__lowering *lowering) {
-    struct canary__bell_entry entry;
-
     /* Not through the store's own: its lock may be held by a look that is stuck. */
-    (void)canary__bell_peek(store->bell.path, canary__bell_key(lowering->rollout), &entry);
-    lowering->pending = entry.state == CANARY__BELL_PENDING;
-    lowering->pending_bp = lowering->pending ? entry.cap_bp : 0;
+    (void)canary__bell_peek(store->bell.path, canary__bell_key(lowering->rollout),
+                            &lowering->found);
+    lowering->pending = lowering->found.state == CANARY__BELL_PENDING;
 }
 
 /* Caps this process at once, bell or no bell. */
@@ -84,11 +82,13 @@ static void free_here(canary_store *store, struct canary__lowering *lowering) {
     lowering->local = 0;
 }
 
-/* Recorded: what this process held itself down to, perhaps lower than the rung, is over. */
-static void settled_here(canary_store *store, const struct canary__lowering *lowering) {
+/* Recorded as `revision`: what this process held itself down to, perhaps lower than the rung, is over;
+ * but not where the look after the commit failed. */
+static void settled_here(canary_store *store, const struct canary__lowering *lowering,
+                         uint64_t revision) {
     canary__store_lock(store);
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
-        if (strcmp(f->name, lowering->rollout) == 0) {
+        if (strcmp(f->name, lowering->rollout) == 0 && f->loaded && f->good.revision >= revision) {
             f->capped = 0;
             f->cap_local = 0;
             canary__follow_bell(f, &store->image);
@@ -128,8 +128,10 @@ static void withdraw(canary_store *store, struct canary__lowering *lowering) {
     /* What another rollback has written there since is not ours to take back. */
     if (lowering->rung && entry.state == CANARY__BELL_PENDING &&
         entry.cap_bp == pending_cap(lowering)) {
-        put(store, lowering, 0, lowering->pending ? CANARY__BELL_PENDING : CANARY__BELL_RECORDED,
-            lowering->pending ? lowering->pending_bp : lowering->cap_bp, &ignored);
+        /* As it was: a recorded one may still hold those down who have not read it. */
+        put(store, lowering, lowering->found.revision,
+            lowering->pending ? CANARY__BELL_PENDING : CANARY__BELL_RECORDED,
+            lowering->found.state != 0 ? lowering->found.cap_bp : lowering->cap_bp, &ignored);
         canary__bell_ring(store->bell.path, &ignored);
     }
     free_here(store, lowering);
@@ -206,8 +208,15 @@ static int record(struct canary__edit *edit, struct canary__lowering *lowering) 
         /* Before the commit: whoever reads the new revision is thereby freed of the cap, and nobody
          * is freed before. */
         canary_error ignored = CANARY_ERROR_INIT;
+        struct canary__bell_entry entry;
 
-        put(edit->store, lowering, row.revision, CANARY__BELL_RECORDED, lowering->cap_bp, &ignored);
+        (void)canary__bell_peek(edit->store->bell.path, canary__bell_key(lowering->rollout),
+                                &entry);
+        /* A deeper one that was rung after this one and waits for the store keeps its entry. */
+        if (entry.state != CANARY__BELL_PENDING || entry.cap_bp >= pending_cap(lowering)) {
+            put(edit->store, lowering, row.revision, CANARY__BELL_RECORDED, lowering->cap_bp,
+                &ignored);
+        }
     }
     return code;
 }
@@ -271,7 +280,7 @@ int canary__lower(struct canary__edit *edit, struct canary__lowering *lowering,
     edit->error = error; /* `own` ends here, the edit may go on */
     if (code == CANARY_OK) {
         if (!dry) {
-            settled_here(edit->store, lowering);
+            settled_here(edit->store, lowering, edit->head.public.revision);
         }
         return code;
     }

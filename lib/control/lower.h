@@ -13,10 +13,11 @@ struct canary__lowering {
     uint32_t to_bp;    /* used when `stage` is -1 */
     uint32_t cap_bp;   /* what to hold everybody at until the change is recorded */
 
-    int pending;         /* an earlier one is rung and not recorded: */
-    uint32_t pending_bp; /* its cap, which holds until one is recorded */
-    int rung;            /* the bell has it */
-    int local;           /* this process has it */
+    struct canary__bell_entry
+        found;   /* in the bell before, zeros for none; a pending one holds until */
+    int pending; /* a rollback is recorded */
+    int rung;    /* the bell has it */
+    int local;   /* this process has it */
 };
 
 /* `edit` is admitted, not begun. */

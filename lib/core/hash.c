@@ -211,18 +211,19 @@ static uint64_t choose(void) {
     struct canary__hash_choice choice;
     uint64_t mine;
 
-    if (choice_made != 0) {
-        return choice_made;
+    if (choice_made == 0) {
+        canary__hash_choose(canary__hash_kernels, canary__hash_kernel_count, canary__cpu_features(),
+                            wanted != NULL && wanted[0] != '\0' ? wanted : NULL, &choice);
+        mine = CHOSEN | (choice.refused ? REFUSED : 0) |
+               (uint64_t)(choice.one - canary__hash_kernels) << ONE_SHIFT |
+               (uint64_t)(choice.many - canary__hash_kernels) << MANY_SHIFT | choice.dropped;
+        if (atomic_compare_exchange_strong_explicit(&made, &choice_made, mine, memory_order_relaxed,
+                                                    memory_order_relaxed)) {
+            choice_made = mine;
+        }
     }
-    canary__hash_choose(canary__hash_kernels, canary__hash_kernel_count, canary__cpu_features(),
-                        wanted != NULL && wanted[0] != '\0' ? wanted : NULL, &choice);
-    mine = CHOSEN | (choice.refused ? REFUSED : 0) |
-           (uint64_t)(choice.one - canary__hash_kernels) << ONE_SHIFT |
-           (uint64_t)(choice.many - canary__hash_kernels) << MANY_SHIFT | choice.dropped;
-    if (atomic_compare_exchange_strong_explicit(&made, &choice_made, mine, memory_order_relaxed,
-                                                memory_order_relaxed)) {
-        choice_made = mine;
-    }
+    /* By everybody who comes here, not by the one who chose: he may be held up before this, or not be
+     * there any more in a forked child, and the others would come back here for ever. */
     atomic_store_explicit(&canary__hash_way_one,
                           canary__hash_kernels[choice_made >> ONE_SHIFT & 0xff].one,
                           memory_order_relaxed);

@@ -129,6 +129,17 @@ void canary__snapshot_sync(canary_ctx *ctx) {
     }
 }
 
+/* The bit as it is in `word`; of a word that fork has wiped, as the cold data have it: until
+ * canary__snapshot_sync() a thread could decide without the kill. */
+static uint64_t local_kill(struct canary__cold *cold, uint64_t word) {
+    if (word != 0) {
+        return word & CANARY__WORD_KILLED_LOCAL;
+    }
+    return atomic_load_explicit(&cold->killed_local, memory_order_seq_cst) != 0
+               ? CANARY__WORD_KILLED_LOCAL
+               : 0;
+}
+
 /* Replaces the word and never touches the local kill: setting and clearing it is for those who kill
  * and revive. Were it done here as well, a thread held up between its look and its exchange could
  * undo a kill that came after: the word may have gone and come back in between. Only a word that
@@ -139,7 +150,7 @@ static int store_word(canary_ctx *ctx, uint64_t next) {
     uint64_t word = atomic_load_explicit(&ctx->word, memory_order_relaxed);
 
     while (!atomic_compare_exchange_weak_explicit(&ctx->word, &word,
-                                                  next | (word & CANARY__WORD_KILLED_LOCAL),
+                                                  next | local_kill(canary__ctx_cold(ctx), word),
                                                   memory_order_seq_cst, memory_order_relaxed)) {
     }
     if (word == 0) {
@@ -204,7 +215,7 @@ void canary__snapshot_publish(canary_ctx *ctx, const struct canary__state *state
 static __attribute__((noinline, cold)) uint64_t revive_in_child(canary_ctx *ctx) {
     struct canary__cold *cold = canary__ctx_cold(ctx);
     uint64_t none = 0;
-    uint64_t word = atomic_load_explicit(&cold->word, memory_order_acquire);
+    uint64_t word = atomic_load_explicit(&cold->word, memory_order_acquire) | local_kill(cold, 0);
 
     fill_line(ctx, cold);
     /* Only from 0: the child's own watcher may have published something newer meanwhile. */

@@ -53,6 +53,10 @@ static int advance(canary_store *store, canary_error *error) {
     return canary_advance(store, "r", NULL, NULL, error);
 }
 
+static int set_stage_3(canary_store *store, canary_error *error) {
+    return canary_set_stage(store, "r", 3, NULL, NULL, error);
+}
+
 static int roll_back(canary_store *store, canary_error *error) {
     return canary_rollback(store, "r", 0, NULL, NULL, error);
 }
@@ -105,9 +109,46 @@ static void an_advance_stays_down(void **state) {
     stays_down(*state, 2500, advance);
 }
 
+static void a_stage_stays_down(void **state) {
+    unit_create(*state, "r");
+    stays_down(*state, 500, set_stage_3);
+}
+
 static void an_emergency_stays_down(void **state) {
     unit_create(*state, "r");
     stays_down(*state, 500, set_90_in_an_emergency);
+}
+
+/* A process that has not read a recorded rollback is held down by its entry in the bell alone. A call
+ * that rings, waits and is refused must not let it up. */
+static void a_mistake_lets_nobody_up(void **state) {
+    struct unit *unit = *state;
+    struct waiting raise = { .store = unit_another(unit), .change = set_90_in_an_emergency };
+    canary_store *reader = unit_another(unit);
+    canary_ctx *ctx = NULL;
+    pthread_t thread;
+    sqlite3 *locker;
+    char user[32];
+
+    unit_user_in("", "user-", 0, 100, user, sizeof user);
+    unit_create(unit, "r");
+    unit_set(unit, "r", 10000);
+    OK(canary_open_in(reader, "r", NULL, &ctx, &error));
+    assert_int_equal(canary_should_use_new(ctx, user), 1);
+    OK(canary_rollback(unit->store, "r", 0, NULL, NULL, &error));
+    assert_int_equal(sqlite3_open(unit->path, &locker), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(locker, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    (void)canary_refresh(reader, NULL); /* hears the bell, and cannot read the store */
+    assert_int_equal(canary_should_use_new(ctx, user), 0);
+    thread = start(&raise);
+    (void)canary_refresh(reader, NULL);
+    assert_int_equal(canary_should_use_new(ctx, user), 0);
+    assert_int_equal(sqlite3_exec(locker, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    pthread_join(thread, NULL);
+    sqlite3_close(locker);
+    canary_close(&ctx);
+    canary_store_close(&reader);
+    canary_store_close(&raise.store);
 }
 
 /* The rollback before the call is known, whoever made it: nothing stands in the way of going up. */
@@ -132,7 +173,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         UNIT_SQLITE_ONLY(a_percentage_stays_down),
         UNIT_SQLITE_ONLY(an_advance_stays_down),
+        UNIT_SQLITE_ONLY(a_stage_stays_down),
         UNIT_SQLITE_ONLY(an_emergency_stays_down),
+        UNIT_SQLITE_ONLY(a_mistake_lets_nobody_up),
         UNIT_SQLITE_ONLY(an_old_rollback_is_no_conflict),
     };
 
