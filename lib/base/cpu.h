@@ -11,7 +11,7 @@
 /* x86: works through 512-bit vectors in two halves, so that they are no faster than two of 256. */
 #define CANARY__CPU_HALVES_512 16u
 
-/* A set of the above. Asks the processor each time, which takes about a microsecond.
+/* A set of the above. Asks the processor each time, which under a hypervisor is slow.
  * Not __builtin_cpu_supports(): that links a constructor into the library, and this library runs no
  * code that nobody called. */
 unsigned canary__cpu_features(void);

@@ -78,7 +78,7 @@ extern const struct canary__hash_start canary__hash_plain;
 extern _Atomic(canary__hash_one_fn) canary__hash_way_one;
 extern _Atomic(canary__hash_many_fn) canary__hash_way_many;
 
-/* By the chosen kernel. Inline: a call that only jumps on would be a twentieth of a decision. */
+/* By the chosen kernel. Inline: a call that only jumps on shows in the time of a decision. */
 static inline uint32_t canary__hash_one(const struct canary__hash_start *start, const void *id,
                                         size_t size) {
     return atomic_load_explicit(&canary__hash_way_one, memory_order_relaxed)(start, id, size);

@@ -6,8 +6,8 @@
 
 #include <immintrin.h>
 
-/* AVX for its instructions of three operands: a tenth fewer instructions, and so more of the next
- * decision within the processor's sight. */
+/* AVX for its instructions of three operands: without them a good many are copies, and the processor
+ * sees less of the next decision. */
 #define TARGET __attribute__((target("sha,avx")))
 #define INLINE static inline TARGET __attribute__((always_inline))
 #define ONE canary__hash_shani_one

@@ -9,8 +9,8 @@
  *     struct state, begin, rounds, next_words, join, first_word
  *
  * An id is turned into message words in registers. Writing it to a buffer and loading that would be
- * simpler, but such loads span several stores, which processors do not forward: they wait some
- * fifteen cycles. Which vectors are full is decided by branches, which are predicted, rather than
+ * simpler, but such loads span several stores, which processors do not forward: they wait until the
+ * stores are done. Which vectors are full is decided by branches, which are predicted, rather than
  * by the size itself; so the rounds begin before strlen() has an answer. */
 #ifndef CANARY__HASH_STREAM_H
 #define CANARY__HASH_STREAM_H
