@@ -23,6 +23,8 @@
 #include <canary/context.h>
 #include <canary/decide.h>
 #include <canary/error.h>
+#include <canary/metrics.h>
+#include <canary/observe.h>
 #include <canary/rollout.h>
 #include <canary/version.h>
 

@@ -68,6 +68,7 @@ struct canary__cold {
     void (*after_fork)(void *owner); /* called once a child finds its page wiped */
     void *owner;
     struct canary__slot ring[CANARY__RING];
+    _Atomic(void *) observer; /* of the room that records outcomes; made by the first of them */
 
     /* The writer's own. */
     int published; /* at least once, by canary__ctx_new() */
@@ -83,6 +84,7 @@ struct canary_ctx {
     _Atomic(canary_kill_fn) kill_switch;
     _Atomic(void *) kill_switch_data;
     _Atomic(struct canary__cold *) cold;
+    _Atomic(void *) observer; /* the same as in the cold data, or NULL until it is looked up there */
 };
 
 /* What the control room wants published. */

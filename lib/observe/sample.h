@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Which users were seen, in bounded memory: adaptive sampling (Flajolet, On adaptive sampling,
+ * Computing 43, 1990). A user belongs to the sample of level L when its mixed hash lies below
+ * 2^(32-L), the same everywhere, so samples of threads, processes and times merge into exactly the
+ * sample of their union. The mixing makes the sample independent of the bucket, and so of the cohort. */
+#ifndef CANARY__SAMPLE_H
+#define CANARY__SAMPLE_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/hooks.h"
+
+enum {
+    CANARY__SAMPLE_MOST = 8192,   /* users kept; standard error 1/sqrt of 4096 to 8192 */
+    CANARY__SAMPLE_SLOTS = 16384, /* of the table that recorders share; a power of 2 */
+};
+
+/* A bijection on 32 bits with full avalanche (lowbias32, C. Wellons 2018). 0 marks a free slot and
+ * counts as 1: two users in 2^32 share a place. */
+static inline uint32_t canary__sample_mix(uint32_t hash) {
+    hash ^= hash >> 16;
+    hash *= 0x7feb352du;
+    hash ^= hash >> 15;
+    hash *= 0x846ca68bu;
+    hash ^= hash >> 16;
+    return hash != 0 ? hash : 1;
+}
+
+/* Whether a mixed hash belongs to level `level`, 0 to 32. */
+static inline int canary__sample_holds(uint32_t level, uint32_t mixed) {
+    return (uint64_t)mixed >> (32 - level) == 0;
+}
+
+/* What recorders of one cohort share. All zeros is an empty table. Full: at more than
+ * CANARY__SAMPLE_MOST users the level rises, and those that left it are swept out by gathering. */
+struct canary__sample_table {
+    _Atomic(uint32_t) level;
+    _Atomic(uint32_t) added; /* ever; a table that did not change need not be read */
+    _Atomic(uint32_t) slots[CANARY__SAMPLE_SLOTS];
+};
+
+/* Adds a user; wait-free: probes a bounded run, and raises the level when it finds no place. */
+void canary__sample_put(struct canary__sample_table *table, uint32_t mixed);
+
+/* A sample at rest: ascending, each once. All zeros is the empty one. */
+struct canary__sample {
+    uint32_t level;
+    uint32_t count;
+    uint32_t *users; /* mixed hashes; allocated, CANARY__SAMPLE_MOST of them, or NULL */
+};
+
+void canary__sample_free(const struct canary__hooks *hooks, struct canary__sample *sample);
+/* Copies what a table holds at this moment, while recorders may go on. */
+int canary__sample_take(const struct canary__hooks *hooks, struct canary__sample_table *table,
+                        struct canary__sample *out);
+/* Empties a table that no recorder uses any more. */
+void canary__sample_clear(struct canary__sample_table *table);
+/* to = the sample of the union. Answers 1 in `*changed` when `to` is another one than before. */
+int canary__sample_merge(const struct canary__hooks *hooks, struct canary__sample *to,
+                         const struct canary__sample *from, int *changed);
+/* Users in both, at the higher of the two levels. */
+uint32_t canary__sample_common(const struct canary__sample *a, const struct canary__sample *b);
+/* Number of distinct users and one standard error of it: count * 2^level, corrected for users that
+ * share a 32-bit hash; the error is 0 at level 0 but for those. */
+void canary__sample_estimate(const struct canary__sample *sample, double *users, double *error);
+
+/* Stored form of both cohorts' samples: version, then for each cohort level, count, and the users as
+ * LEB128 differences, and 8 bytes SipHash-2-4 as in sheet.h. */
+int canary__sample_encode(const struct canary__hooks *hooks,
+                          const struct canary__sample cohorts[2], uint8_t **data, size_t *size);
+int canary__sample_decode(const struct canary__hooks *hooks, const void *data, size_t size,
+                          struct canary__sample cohorts[2], canary_error *error);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* What is kept of one rollout for one step of time: tallies by generation, cohort and metric; and its
+ * stored form. */
+#ifndef CANARY__SHEET_H
+#define CANARY__SHEET_H
+
+#include "observe/tally.h"
+
+/* Names of the built-in tallies: no declared metric can be called so. */
+#define CANARY__SHEET_STATUS "+status"
+#define CANARY__SHEET_DECISIONS "+decisions"
+#define CANARY__SHEET_LOSSES "+losses"
+#define CANARY__SHEET_DURATION "duration"
+
+struct canary__entry {
+    uint64_t generation;
+    int32_t cohort; /* CANARY_OLD or CANARY_NEW */
+    char metric[CANARY_METRIC_NAME_MAX + 1];
+    struct canary__tally tally;
+};
+
+/* All zeros is an empty sheet. */
+struct canary__sheet {
+    struct canary__entry *entries; /* by generation, metric (memcmp), cohort */
+    uint32_t count;
+    uint32_t capacity;
+};
+
+void canary__sheet_free(const struct canary__hooks *hooks, struct canary__sheet *sheet);
+
+/* The tally with this key, made empty when there is none; NULL without memory. Valid until the next
+ * call. */
+struct canary__tally *canary__sheet_at(const struct canary__hooks *hooks,
+                                       struct canary__sheet *sheet, uint64_t generation, int cohort,
+                                       const char *metric);
+/* The same, but NULL when there is none. */
+const struct canary__tally *canary__sheet_find(const struct canary__sheet *sheet,
+                                               uint64_t generation, int cohort, const char *metric);
+
+/* to += from, all or nothing: CANARY_E_NOMEM or _CONFLICT leave what `to` says as it was. */
+int canary__sheet_merge(const struct canary__hooks *hooks, struct canary__sheet *to,
+                        const struct canary__sheet *from);
+
+/* Puts everything of every generation under `generation`. */
+int canary__sheet_relabel(const struct canary__hooks *hooks, struct canary__sheet *sheet,
+                          uint64_t generation);
+
+/* Stored form: a version byte, the histogram layout, then entries in order, numbers as LEB128, buckets
+ * as runs of (gap, count), and at the end 8 bytes SipHash-2-4 (key of zeros) of all before, which
+ * finds damage, not malice. The result is allocated; free it with its size. */
+int canary__sheet_encode(const struct canary__hooks *hooks, const struct canary__sheet *sheet,
+                         uint8_t **data, size_t *size);
+/* Any bytes: CANARY_E_CORRUPT with a message saying what is wrong, CANARY_E_NEWER for a version or
+ * layout of a later library, CANARY_E_NOMEM. `sheet` must be empty and is empty after an error. */
+int canary__sheet_decode(const struct canary__hooks *hooks, const void *data, size_t size,
+                         struct canary__sheet *sheet, canary_error *error);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* What is kept of one metric of one cohort, and merged exactly: counts and sums are whole numbers, so
+ * that the sum over any partition of the data is the whole, in any order. */
+#ifndef CANARY__TALLY_H
+#define CANARY__TALLY_H
+
+#include <canary/metrics.h>
+
+#include "base/hooks.h"
+
+/* Beside CANARY_METRIC_...: what no program declares. Stored; pinned for ever. */
+#define CANARY__TALLY_STATUS 64    /* counts by CANARY_STATUS_... */
+#define CANARY__TALLY_DECISIONS 65 /* counts by CANARY_REASON_... */
+#define CANARY__TALLY_LOSSES 66    /* counts by CANARY_REJECTED_..., then dropped; cohort 0 */
+
+enum {
+    CANARY__TALLY_COUNTS = 16,
+    CANARY__LOSS_DROPPED = CANARY_REJECTED_COUNT,
+    /* proportion */
+    CANARY__COUNT_MISS = 0,
+    CANARY__COUNT_HIT = 1,
+    /* value, score */
+    CANARY__COUNT_N = 0,
+    /* classification */
+    CANARY__COUNT_TP = 0,
+    CANARY__COUNT_FP = 1,
+    CANARY__COUNT_FN = 2,
+    CANARY__COUNT_TN = 3,
+};
+
+/* 128 bits, two's complement where signed. */
+struct canary__wide {
+    uint64_t low;
+    uint64_t high;
+};
+
+struct canary__tally {
+    int32_t kind;     /* CANARY_METRIC_... or CANARY__TALLY_...; 0 = empty, takes any kind */
+    int32_t lossy;    /* 1: squares went beyond 128 bits; there is no variance */
+    uint64_t counts[CANARY__TALLY_COUNTS]; /* disjoint events: the number of all is their sum */
+    double resolution;                     /* value, score: what the numbers below are multiples of */
+    struct canary__wide sum;               /* duration: nanoseconds. value, score: signed */
+    struct canary__wide squares;           /* unsigned */
+    int64_t minimum;                       /* value, score: valid when there are any */
+    int64_t maximum;
+    uint64_t overflow;                     /* duration: CANARY__HISTOGRAM_END and more */
+    uint32_t threshold_count;              /* ascending, each once */
+    int64_t thresholds_ns[CANARY_THRESHOLDS_MAX];
+    uint64_t threshold_n[CANARY_THRESHOLDS_MAX]; /* processes may know different thresholds */
+    uint64_t threshold_above[CANARY_THRESHOLDS_MAX];
+    uint64_t *buckets; /* duration: CANARY__HISTOGRAM_BUCKETS, allocated; NULL = all 0 */
+};
+
+/* sum += add, modulo 2^128. Answers the carry. */
+int canary__wide_add(struct canary__wide *sum, struct canary__wide add);
+/* sum += value, signed. */
+void canary__wide_add_signed(struct canary__wide *sum, int64_t value);
+/* a * a for any a. */
+struct canary__wide canary__wide_square(int64_t a);
+double canary__wide_double(struct canary__wide value);        /* unsigned */
+double canary__wide_double_signed(struct canary__wide value); /* two's complement */
+
+void canary__tally_free(const struct canary__hooks *hooks, struct canary__tally *tally);
+
+/* to += from. CANARY_E_NOMEM, or CANARY_E_CONFLICT when kinds or resolutions differ; `to` is then
+ * unchanged. When the thresholds of both are more than fit, the smallest are kept. */
+int canary__tally_merge(const struct canary__hooks *hooks, struct canary__tally *to,
+                        const struct canary__tally *from);
+
+/* Single values, for figures from elsewhere. The caller has checked them. */
+void canary__tally_add_value(struct canary__tally *tally, int64_t multiple);
+int canary__tally_add_duration(const struct canary__hooks *hooks, struct canary__tally *tally,
+                               int64_t duration_ns);
+
+/* The figures of a tally of a declared kind; for STATUS see `wanted`: CANARY_STATUS_ERROR or
+ * _TIMEOUT gives that proportion of all. */
+void canary__tally_figures(const struct canary__tally *tally, int wanted, canary_figures *out);
+
+#endif
