@@ -3,8 +3,9 @@
  *
  * A store keeps five small tables of typed rows and gives transactions on them. It needs to know
  * nothing of percentages, checksums or audit chains: libcanary computes every value, checks every
- * expectation and does all retrying. What a store must get right is exactly what the conformance
- * suite (conformance.h) proves:
+ * expectation and does all retrying. A store may also keep measurements: eight further tables, in a
+ * second store beside the first that it opens on request (`measurements`). What a store must get right
+ * is exactly what the conformance suite (conformance.h) proves, of either:
  *
  *   1. A write transaction is alone: from begin(WRITE) to end() no other write transaction of any
  *      thread or process begins, and it reads its own writes.
@@ -38,6 +39,20 @@ CANARY_BEGIN_DECLS
 #define CANARY_TABLE_CHANGES 5   /* key: id */
 #define CANARY_TABLE_COUNT 5
 
+/* Tables of a measurement store, which has these and none of the above. Keys are two columns but for
+ * the writers'. Times are real time in nanoseconds. What libcanary reads is in `data`; the counts beside
+ * it are for people with an SQL shell. */
+#define CANARY_TABLE_TICKS 6      /* key: rollout, start. Counts of 10 s */
+#define CANARY_TABLE_MINUTES 7    /* key: rollout, start. Of a minute */
+#define CANARY_TABLE_HOURS 8      /* key: rollout, start. Of an hour */
+#define CANARY_TABLE_METRICS 9    /* key: rollout, metric. What was declared */
+#define CANARY_TABLE_SUBJECTS 10  /* key: rollout, generation. Samples of distinct users */
+#define CANARY_TABLE_WRITERS 11   /* key: writer. The last delivery of each process */
+#define CANARY_TABLE_IMPORTS 12   /* key: rollout, delivery. Figures from elsewhere that are in */
+#define CANARY_TABLE_BASELINES 13 /* key: rollout, hour of the week; -1: the whole */
+#define CANARY_TABLE_FIRST_MEASUREMENT 6
+#define CANARY_TABLE_LAST_MEASUREMENT 13
+
 /* Types of values. Pinned for ever. */
 #define CANARY_VALUE_NULL 0
 #define CANARY_VALUE_INTEGER 1 /* `integer` */
@@ -56,7 +71,7 @@ typedef struct canary_storage_value {
 typedef struct canary_storage_table {
     uint32_t size;         /* sizeof(canary_storage_table) of the library */
     int32_t table;         /* CANARY_TABLE_... */
-    const char *name;      /* "rollouts", "stages", "feature_flags", "overrides", "changes" */
+    const char *name;      /* "rollouts", "feature_flags", "ticks"... */
     uint32_t column_count; /* grows with later versions, at the end */
     uint32_t key_count;
     const char *const *columns; /* names, [a-z_]+ */
@@ -154,6 +169,17 @@ typedef struct canary_storage_methods {
      * a new one. CANARY_E_UNSUPPORTED when there is none; no answer of it fails a change or a look.
      * Absent: the bell only wakes, and everybody looks. */
     int (*secret)(void *transaction, uint8_t *secret, canary_error *error);
+    /* Opens the store that keeps measurements, apart from the decisions, so that nothing that happens to
+     * it delays a change: fills in methods and implementation of a store of its own, which has the tables
+     * CANARY_TABLE_FIRST_MEASUREMENT to _LAST_MEASUREMENT and is closed by its own `close`, before this
+     * store or after it. `methods` comes zeroed; `secret`, `doorbell`, `wait` and `measurements` of it are
+     * never asked for. Several may be open at once, and see the same data.
+     * It must be quick and wait for nothing: trouble with what is there is told by begin(), each time.
+     * `create` 0: CANARY_E_NO_STORE when there is nothing yet. `create` 1: a begin(WRITE) that finds
+     * nothing makes it; a begin(READ) says CANARY_E_NO_STORE. Called with the other operations, one at a
+     * time. Absent: no measurements are kept. */
+    int (*measurements)(void *store, int create, struct canary_storage_methods *methods,
+                        void **implementation, canary_error *error);
 } canary_storage_methods;
 
 /* Makes a store of `methods`, which is copied, and `implementation`, which belongs to the store
@@ -183,6 +209,8 @@ CANARY_API int canary_store_open_custom(const canary_storage_methods *methods, v
  * Everything else is as above; optional operations are passed on. One transaction of a handle can be
  * open at a time, a second begin() is _BUSY; libcanary never needs two.
  * Each transaction costs the reading of the tables it asks for, and each commit the writing of all.
+ * What `measurements` gives is made whole in the same way when it has no `remove`, with its own tables;
+ * otherwise it stays as it is.
  * `methods->size` must be set and stays; its strings must live as long as the store. From success on
  * the given implementation belongs to the new one, whose `close` closes it too.
  * Thread: any thread. Blocking: may allocate, never waits. Errors: CANARY_E_INVALID (a pointer is

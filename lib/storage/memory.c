@@ -352,7 +352,7 @@ static int read(void *pointer, int number, const canary_storage_range *range,
                 canary_storage_sink sink, void *user_data, canary_error *error) {
     struct transaction *transaction = pointer;
     struct walk walk = { NULL, range, sink, user_data, 0 };
-    int rc = canary__shape_table(number, &walk.table, error);
+    int rc = canary__shape_table(&canary__set_decisions, number, &walk.table, error);
 
     if (rc == CANARY_OK) {
         rc = canary__shape_check_range(walk.table, range, error);
@@ -377,7 +377,7 @@ static int write(void *pointer, const canary_storage_row *row, canary_error *err
     const canary_storage_table *table;
     struct node **place;
     struct step step;
-    int rc = canary__shape_table(row->table, &table, error);
+    int rc = canary__shape_table(&canary__set_decisions, row->table, &table, error);
 
     if (rc == CANARY_OK) {
         rc = check_mode(transaction, error);
@@ -418,7 +418,7 @@ static int remove_row(void *pointer, int number, const canary_storage_value *key
     struct memory *store = transaction->store;
     const canary_storage_table *table;
     struct node **place;
-    int rc = canary__shape_table(number, &table, error);
+    int rc = canary__shape_table(&canary__set_decisions, number, &table, error);
 
     if (rc == CANARY_OK) {
         rc = check_mode(transaction, error);

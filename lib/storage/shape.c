@@ -8,12 +8,21 @@
 /* A value longer than this is a mistake: the longest that libcanary stores has 64 KiB. */
 static const uint64_t longest = 16u << 20;
 
-int canary__shape_table(int number, const canary_storage_table **out, canary_error *error) {
-    *out = canary_storage_table_get(number);
-    if (*out == NULL) {
-        return canary__fail(error, CANARY_E_INVALID, 0, "table %d does not exist, 1 to %d do",
-                            number, CANARY_TABLE_COUNT);
+const struct canary__set canary__set_decisions = { 1, CANARY_TABLE_COUNT };
+const struct canary__set canary__set_measurements = { CANARY_TABLE_FIRST_MEASUREMENT,
+                                                      CANARY_TABLE_LAST_MEASUREMENT };
+
+_Static_assert(CANARY_TABLE_LAST_MEASUREMENT - CANARY_TABLE_COUNT == CANARY__SET_MOST,
+               "room for either set");
+
+int canary__shape_table(const struct canary__set *set, int number, const canary_storage_table **out,
+                        canary_error *error) {
+    if (number < set->first || number > set->last) {
+        return canary__fail(error, CANARY_E_INVALID, 0,
+                            "this store has the tables %d to %d, not %d", set->first, set->last,
+                            number);
     }
+    *out = canary_storage_table_get(number);
     return CANARY_OK;
 }
 

@@ -5,8 +5,20 @@
 
 #include <canary/storage.h>
 
-/* The table, or CANARY_E_INVALID. */
-int canary__shape_table(int number, const canary_storage_table **out, canary_error *error);
+/* What a store keeps: the tables from `first` on, up to `last`. */
+struct canary__set {
+    int first;
+    int last;
+};
+
+enum { CANARY__SET_MOST = 8 }; /* tables of the larger set */
+
+extern const struct canary__set canary__set_decisions;
+extern const struct canary__set canary__set_measurements;
+
+/* The table, or CANARY_E_INVALID when it is none of the set. */
+int canary__shape_table(const struct canary__set *set, int number, const canary_storage_table **out,
+                        canary_error *error);
 /* A full row, or the first columns of one, the key at least. */
 int canary__shape_check_row(const canary_storage_table *table, const canary_storage_row *row,
                             canary_error *error);

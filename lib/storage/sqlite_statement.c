@@ -56,7 +56,7 @@ static int fail_step(struct canary__sqlite_tx *tx, int rc, const char *doing, ca
 /* SQLite ends a transaction by itself on some errors; a write then would commit on its own. */
 static int usable(struct canary__sqlite_tx *tx, int table, const canary_storage_table **out,
                   canary_error *error) {
-    int rc = canary__shape_table(table, out, error);
+    int rc = canary__shape_table(&canary__set_decisions, table, out, error);
 
     if (rc != CANARY_OK) {
         return rc;

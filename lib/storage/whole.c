@@ -83,7 +83,7 @@ static int take_row(void *user_data, const canary_storage_row *row) {
 static int load(struct whole *whole, int number, canary_error *error) {
     struct loading loading = { whole, NULL, error, CANARY_OK };
     canary_error own = CANARY_ERROR_INIT;
-    int code = canary__shape_table(number, &loading.table, error);
+    int code = canary__shape_table(&canary__set_decisions, number, &loading.table, error);
 
     if (code != CANARY_OK) {
         return code;

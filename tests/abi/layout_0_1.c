@@ -213,7 +213,7 @@ FIELD(canary_storage_range, limit, 16, 8);
 FIELD(canary_storage_range, key, 24, 8);
 FIELD(canary_storage_range, after, 32, 8);
 FIELD(canary_storage_range, where_value, 40, 8);
-STRUCT(canary_storage_methods, 112);
+STRUCT(canary_storage_methods, 120);
 FIELD(canary_storage_methods, size, 0, 4);
 FIELD(canary_storage_methods, version, 4, 4);
 FIELD(canary_storage_methods, name, 8, 8);
@@ -229,6 +229,7 @@ FIELD(canary_storage_methods, doorbell, 80, 8);
 FIELD(canary_storage_methods, check, 88, 8);
 FIELD(canary_storage_methods, before_fork, 96, 8);
 FIELD(canary_storage_methods, secret, 104, 8);
+FIELD(canary_storage_methods, measurements, 112, 8);
 
 /* conformance.h */
 STRUCT(canary_conformance, 48);

@@ -247,7 +247,7 @@ static void values_that_do_not_fit(void **state) {
     row.count = 3;
     row.table = 6;
     place_expect(place, place->methods.write(place->transaction, &row, &place->error),
-                 CANARY_E_INVALID, "table 6 does not exist");
+                 CANARY_E_INVALID, "the tables 1 to 5, not 6");
     row.table = CANARY_TABLE_OVERRIDES;
     /* A refused row leaves the transaction whole. */
     assert_int_equal(place->methods.write(place->transaction, &row, &place->error), CANARY_OK);
