@@ -32,8 +32,9 @@ CANARY_BEGIN_DECLS
 #define CANARY_RECORDING_THREADS 128 /* threads of a context with memory of their own */
 #define CANARY_METRICS_MAX 32        /* metrics that one context can declare */
 #define CANARY_THRESHOLDS_MAX 8      /* thresholds of one duration */
-#define CANARY_METRIC_NAME_MAX 63    /* longest metric name, bytes; [a-z][a-z0-9_]* */
-#define CANARY_UNIT_MAX 31           /* longest unit, bytes; [a-z0-9_]* */
+#define CANARY_DURATION_MAX_NS INT64_C(259200000000000) /* longest duration: three days */
+#define CANARY_METRIC_NAME_MAX 63 /* longest metric name, bytes; [a-z][a-z0-9_]* */
+#define CANARY_UNIT_MAX 31        /* longest unit, bytes; [a-z0-9_]* */
 
 /* canary_outcome.status. Pinned for ever. */
 #define CANARY_STATUS_OK 0
@@ -68,7 +69,7 @@ typedef struct canary_metric {
 /* clang-format on */
 
 /* Declares a metric of the context's rollout, and answers its handle, 0 to CANARY_METRICS_MAX - 1, for
- * canary_measurement.metric. Declaring the same again answers the same handle. `handle` may be NULL. A
+ * canary_measurement.metric; -1 for "duration", which has canary_outcome.duration_ns. Declaring the same again answers the same handle. `handle` may be NULL. A
  * duration's thresholds are fixed by its first declaration ("duration" by its first one too), so
  * declare before recording: what was recorded earlier is not in their counts. Handles belong to the
  * context and are inherited by forked children.
@@ -118,11 +119,12 @@ CANARY_API void canary_outcome_init(canary_outcome *outcome, uint32_t size);
 
 /* Records the outcome of a request that was decided by canary_explain(): counts for
  * `decision->cohort`, the cohort that was served, whatever happened to the percentage since; counts
- * the decision with its reason, and its user for the number of distinct users.
+ * the decision with its reason, and its user for the number of distinct users: users whom the ramp
+ * decided (reasons SPLIT and STATIC), not those who were pinned or met a kill switch.
  *
  * What is not allowed is counted as rejected, by cause, and visible in canary_recording(): a whole
  * outcome with an unknown status, cohort or size, or a negative duration other than
- * CANARY_NOT_MEASURED or one of 52 days or more; or one measurement, whose handle is unknown or whose
+ * CANARY_NOT_MEASURED or one above CANARY_DURATION_MAX_NS; or one measurement, whose handle is unknown or whose
  * value is not finite, out of range, or not of the metric's kind, while the rest of its outcome counts.
  *
  * Returns 0 when all of it was counted, otherwise a code; programs may ignore it.
@@ -161,7 +163,7 @@ CANARY_API int canary_flush(canary_store *store, canary_error *error);
 #define CANARY_REJECTED_ARGUMENT 0   /* a size, reserved field or array that is not allowed */
 #define CANARY_REJECTED_COHORT 1     /* neither old nor new */
 #define CANARY_REJECTED_STATUS 2     /* no CANARY_STATUS_ */
-#define CANARY_REJECTED_DURATION 3   /* negative, or 52 days and more */
+#define CANARY_REJECTED_DURATION 3   /* negative, or above CANARY_DURATION_MAX_NS */
 #define CANARY_REJECTED_UNDECLARED 4 /* no metric has that handle */
 #define CANARY_REJECTED_KIND 5       /* fields that the metric's kind does not use, or no 0 or 1 */
 #define CANARY_REJECTED_NUMBER 6     /* not a number, or infinite */

@@ -85,6 +85,7 @@ struct canary_ctx {
     _Atomic(void *) kill_switch_data;
     _Atomic(struct canary__cold *) cold;
     _Atomic(void *) observer; /* the same as in the cold data, or NULL until it is looked up there */
+    _Atomic(uint64_t) unrecorded; /* outcomes for which no observer could be made */
 };
 
 /* What the control room wants published. */

@@ -31,9 +31,11 @@ enum {
     CANARY__SLOTS_OWNED = CANARY_RECORDING_THREADS,
     CANARY__SLOTS_SHARED = 8,
     CANARY__SLOTS = CANARY__SLOTS_OWNED + CANARY__SLOTS_SHARED,
+    CANARY__SLOTS_GATHERING = 3,
     CANARY__STATUSES = 3,
     CANARY__REASONS = 16,
-    CANARY__LIMBS = 3, /* of a sum of squares: each gets 32 bits of every square, and never carries */
+    CANARY__LIMBS =
+        3, /* of a sum of squares: each gets 32 bits of every square, and never carries */
 };
 
 typedef _Atomic(uint64_t) canary__counter;
@@ -57,17 +59,18 @@ struct canary__outcome_slot {
 /* One thread's. */
 struct canary__slot_of_thread {
     _Alignas(64) struct canary__outcome_slot cohorts[2];
-    canary__counter rejected[CANARY_REJECTED_COUNT];
+    canary__counter rejected[CANARY_REJECTED_COUNT + 1]; /* and CANARY__LOSS_DROPPED */
 };
 
-/* A value or score of one cohort. The sum is of int64_t modulo 2^64 in two limbs: `sum_low` gets the
- * lower 32 bits of every number, `sum_high` the upper ones, signed. */
+/* A value or score of one cohort. `sum_low` gets the lower 32 bits of every number, `sum_high` the
+ * upper ones, signed. The extremes are since the last gathering, which takes them out, and kept as
+ * 2 * number + 1, so that 0 means none. */
 struct canary__value_slot {
     canary__counter n;
     canary__counter sum_low;
     canary__counter sum_high;
     canary__counter squares[CANARY__LIMBS];
-    _Atomic(int64_t) minimum; /* since the last gathering; valid while `seen` */
+    _Atomic(int64_t) minimum;
     _Atomic(int64_t) maximum;
 };
 
@@ -81,22 +84,25 @@ struct canary__declared {
     double minimum;
     double maximum;
     double resolution;
-    double per_unit;   /* 1 / resolution */
-    unsigned char *slots; /* wiped: CANARY__SLOTS + 2 of `stride` bytes, the last two for gathering */
-    uint32_t stride;      /* of one slot: both cohorts */
+    double per_unit; /* 1 / resolution */
+    unsigned char *
+        slots; /* wiped: CANARY__SLOTS + CANARY__SLOTS_GATHERING of `stride` bytes, the last three for gathering */
+    uint32_t stride; /* of one slot: both cohorts */
+    uint32_t reserved;
 };
 
 /* The wiped part. */
 struct canary__shards {
     _Atomic(uintptr_t) owners[CANARY__SLOTS_OWNED];
-    pthread_mutex_t lock;        /* gathering, declaring, `pending`; never held over storage */
+    pthread_mutex_t lock; /* gathering, declaring, `pending`; never held over storage */
     _Atomic(uint32_t) claimed;
     _Atomic(uint32_t) sharing;
-    _Atomic(uint32_t) used;      /* 1 from the first record in this process on */
-    _Atomic(uint32_t) bank;      /* of `samples` that recorders use */
-    void *pending;               /* of the files that flush; NULL = nothing yet */
+    _Atomic(uint32_t) used; /* 1 from the first record in this process on */
+    _Atomic(uint32_t) bank; /* of `samples` that recorders use */
+    void *pending;          /* of the files that flush; NULL = nothing yet */
     _Alignas(64) struct canary__sample_table samples[2][2]; /* by bank and cohort */
-    struct canary__slot_of_thread slots[CANARY__SLOTS + 2]; /* the last two for gathering */
+    struct canary__slot_of_thread
+        slots[CANARY__SLOTS + CANARY__SLOTS_GATHERING]; /* the last three for gathering */
 };
 
 /* One context's. Kept over fork. */
@@ -104,11 +110,24 @@ struct canary__observer {
     canary_ctx *ctx;
     const struct canary__hooks *hooks;
     struct canary__shards *shards;
-    _Atomic(uint32_t) duration_thresholds; /* of the built-in metric: count, once fixed */
-    struct canary__declared duration;      /* its thresholds; no slots of its own */
-    _Atomic(uint32_t) metric_count;        /* release, after the entry is complete */
+    _Atomic(uint32_t)
+        duration_thresholds;          /* of the built-in metric: release, after they are there */
+    _Atomic(uint32_t) duration_fixed; /* 1 once they were declared, be it none */
+    struct canary__declared duration; /* its thresholds; no slots of its own */
+    _Atomic(uint32_t) metric_count;   /* release, after the entry is complete */
     struct canary__declared metrics[CANARY_METRICS_MAX];
 };
+
+/* Admits a declaration: CANARY_E_INVALID, or `out` without slots. Equal: all but the thresholds. */
+int canary__declared_admit(const canary_metric *metric, struct canary__declared *out,
+                           canary_error *error);
+int canary__declared_equal(const struct canary__declared *a, const struct canary__declared *b);
+int canary__declared_name_fits(const char *name);
+/* Wiped memory for every slot of a metric, or NULL. */
+void *canary__observer_slots(uint32_t stride);
+
+/* Whole multiples of a resolution that a number can have: squares of them add up in 128 bits. */
+#define CANARY__MULTIPLES_MOST 140737488355328.0 /* 2^47 */
 
 /* The observer of a context, or NULL when nothing was recorded or declared yet. Any thread. */
 struct canary__observer *canary__observer_of(canary_ctx *ctx);
@@ -119,6 +138,16 @@ void canary__observer_free(struct canary__observer *observer);
 
 void canary__observer_lock(struct canary__observer *observer);
 void canary__observer_unlock(struct canary__observer *observer);
+
+/* In a child of a kernel that does not wipe: forgets everything that was counted. */
+void canary__observer_wipe(struct canary__observer *observer);
+
+/* Memory of a metric's slot `index` and cohort. */
+static inline void *canary__declared_slot(const struct canary__declared *metric, uint32_t index,
+                                          int cohort) {
+    return metric->slots + (size_t)index * metric->stride +
+           (cohort == CANARY_NEW ? metric->stride / 2 : 0);
+}
 
 /* What was counted since the last call, under generation 0; `out` must be empty. All or nothing:
  * after CANARY_E_NOMEM the next call gives it. Under the observer's lock. */
