@@ -71,12 +71,17 @@ static void log_hash(canary_store *store) {
 }
 
 static void unlink_follower(struct canary__follower *follower) {
-    struct canary__follower **place = &follower->store->followers;
+    canary_store *store = follower->store;
+    struct canary__follower **place = &store->followers;
 
+    canary__store_keep(store);
+    canary__store_lock(store);
     while (*place != follower) {
         place = &(*place)->next;
     }
     *place = follower->next;
+    canary__store_unlock(store);
+    canary__store_let_go(store);
 }
 
 /* Reads the first state, asking a locked store again until the deadline. */
@@ -146,9 +151,7 @@ int canary_open_in(canary_store *store, const char *rollout, const canary_option
         code = canary__watcher_start(store, error);
     }
     if (code != CANARY_OK) {
-        canary__store_lock(store);
         unlink_follower(follower);
-        canary__store_unlock(store);
         follower_free(follower);
         canary__store_release(store);
         return code;
@@ -183,9 +186,7 @@ void canary_close(canary_ctx **ctx) {
     follower = follower_of(*ctx);
     *ctx = NULL;
     store = follower->store;
-    canary__store_lock(store);
     unlink_follower(follower);
-    canary__store_unlock(store);
     follower_free(follower);
     canary__store_release(store);
 }

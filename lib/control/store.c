@@ -86,6 +86,14 @@ void canary__store_unlock(canary_store *store) {
     pthread_mutex_unlock(&store->page->lock);
 }
 
+void canary__store_keep(canary_store *store) {
+    pthread_mutex_lock(&store->page->open);
+}
+
+void canary__store_let_go(canary_store *store) {
+    pthread_mutex_unlock(&store->page->open);
+}
+
 /* -- fork -- */
 
 static void fork_prepare(struct canary__fork_member *member) {
@@ -107,6 +115,7 @@ static void fork_child(struct canary__fork_member *member) {
     /* Where the kernel wipes, all this is zero already. */
     memset(store->page, 0, sizeof *store->page);
     pthread_mutex_init(&store->page->lock, NULL);
+    pthread_mutex_init(&store->page->open, NULL);
     store->news_ready = 0; /* its own look comes first */
     store->confirm_at = 0;
     store->tick_at = 0;
@@ -145,7 +154,8 @@ static canary_store *store_new(const canary_options *options) {
     store->seed = (uint64_t)getpid() << 32;
     canary__bell_init(&store->bell, NULL);
     store->page = canary__page_new(sizeof *store->page);
-    if (store->page == NULL || pthread_mutex_init(&store->page->lock, NULL) != 0) {
+    if (store->page == NULL || pthread_mutex_init(&store->page->lock, NULL) != 0 ||
+        pthread_mutex_init(&store->page->open, NULL) != 0) {
         store_free(store);
         return NULL;
     }

@@ -20,6 +20,7 @@
  * and no watcher, with or without fork handlers. */
 struct canary__store_page {
     pthread_mutex_t lock;
+    pthread_mutex_t open;      /* see canary__store_keep() */
     _Atomic(uint32_t) watcher; /* 1 from the moment somebody starts one */
     uint32_t stop;             /* futex word; 1 ends the watcher */
     pthread_t thread;
@@ -113,6 +114,11 @@ struct canary_store {
 
 void canary__store_lock(canary_store *store);
 void canary__store_unlock(canary_store *store);
+
+/* In between no context of the store is closed: for who looks at them one after another without
+ * holding up changes by the store's lock. Comes before that lock, and is not held over storage. */
+void canary__store_keep(canary_store *store);
+void canary__store_let_go(canary_store *store);
 
 /* Lets go of one reference; the last ends watcher and store. */
 void canary__store_release(canary_store *store);
