@@ -190,6 +190,14 @@ void canary__follow_publish(struct canary__follower *f, int source) {
         return;
     }
     canary__snapshot_publish(f->ctx, &state);
+    /* One change that left the percentage as it was begins no generation; of several nobody knows. */
+    if (f->shown.loaded && !f->moved && state.revision != f->shown.revision &&
+        (state.percentage_bp != f->shown.percentage_bp ||
+         state.revision != f->shown.revision + 1)) {
+        f->moved = 1;
+        f->moved_from = f->shown.revision;
+        f->store->moved = 1;
+    }
     f->shown = state;
     f->source = source;
     f->publications++;

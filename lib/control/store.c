@@ -82,7 +82,23 @@ void canary__store_lock(canary_store *store) {
     pthread_mutex_lock(&store->page->lock);
 }
 
+/* Tells the room above only now: whoever was waiting for a change has it. */
+static void tell_moved(canary_store *store) {
+    const struct canary__upper *upper = canary__store_upper(store);
+
+    store->moved = 0;
+    for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
+        if (f->moved && upper != NULL) {
+            upper->moved(f, f->moved_from);
+        }
+        f->moved = 0;
+    }
+}
+
 void canary__store_unlock(canary_store *store) {
+    if (store->moved) {
+        tell_moved(store);
+    }
     pthread_mutex_unlock(&store->page->lock);
 }
 
@@ -100,13 +116,22 @@ static void fork_prepare(struct canary__fork_member *member) {
     canary_store *store = (canary_store *)(void *)member;
 
     canary__store_lock(store);
+    store->forking = canary__store_upper(store); /* it may come at any moment */
+    if (store->forking != NULL) {
+        store->forking->prepare(store);
+    }
     if (store->methods.before_fork != NULL) {
         store->methods.before_fork(store->implementation);
     }
 }
 
 static void fork_parent(struct canary__fork_member *member) {
-    canary__store_unlock((canary_store *)(void *)member);
+    canary_store *store = (canary_store *)(void *)member;
+
+    if (store->forking != NULL) {
+        store->forking->parent(store);
+    }
+    canary__store_unlock(store);
 }
 
 static void fork_child(struct canary__fork_member *member) {
@@ -123,6 +148,9 @@ static void fork_child(struct canary__fork_member *member) {
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
         canary__ctx_wipe(f->ctx);
         f->source = CANARY_SOURCE_FORK;
+    }
+    if (store->forking != NULL) {
+        store->forking->child(store);
     }
 }
 
@@ -283,6 +311,9 @@ void canary__store_release(canary_store *store) {
         return;
     }
     canary__watcher_stop(store);
+    if (canary__store_upper(store) != NULL) {
+        canary__store_upper(store)->ending(store);
+    }
     /* Still known to the fork handlers: a child must not come into being while a connection is
      * being closed, since SQLite's process-wide locks would stay taken in it for ever. */
     canary__store_lock(store);

@@ -26,6 +26,26 @@ struct canary__store_page {
     pthread_t thread;
 };
 
+struct canary__follower;
+
+/* The room above, which counts outcomes: what it must be told. It hangs itself into a store when something
+ * is counted there for the first time, and stays. */
+struct canary__upper {
+    /* The watcher, at each of its rounds. No lock is held. */
+    void (*look)(canary_store *store);
+    /* A state that may belong to another generation than `revision` was published; comes after all
+     * contexts of the store were given theirs. The store's lock is held. */
+    void (*moved)(struct canary__follower *follower, uint64_t revision);
+    /* canary_close(), before anything else. No lock is held. */
+    void (*closing)(struct canary__follower *follower);
+    /* The last release: neither contexts nor a watcher are left. */
+    void (*ending)(canary_store *store);
+    /* As in fork.h, with the store's lock held. */
+    void (*prepare)(canary_store *store);
+    void (*parent)(canary_store *store);
+    void (*child)(canary_store *store);
+};
+
 /* One context of the store: what its process believes, and what it shows. */
 struct canary__follower {
     struct canary__follower *next;
@@ -75,6 +95,8 @@ struct canary__follower {
     int32_t source;
     uint64_t publications;
     int current; /* the last reading of the store told all about this rollout */
+    int moved;   /* the room above is to be told, and from which revision */
+    uint64_t moved_from;
 };
 
 struct canary_store {
@@ -110,7 +132,16 @@ struct canary_store {
 
     int last_error;
     char last_message[496];
+
+    _Atomic(const struct canary__upper *) upper; /* NULL: nothing was ever counted */
+    const struct canary__upper *forking;         /* who was told that the process forks */
+    _Atomic(void *) observation;                 /* of the room above */
+    int moved;                                   /* some follower has */
 };
+
+static inline const struct canary__upper *canary__store_upper(canary_store *store) {
+    return atomic_load_explicit(&store->upper, memory_order_acquire);
+}
 
 void canary__store_lock(canary_store *store);
 void canary__store_unlock(canary_store *store);

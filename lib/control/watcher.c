@@ -64,6 +64,9 @@ static void *watch(void *argument) {
         word = store->image.present ? store->bell.word : NULL;
         until = next_look(store);
         canary__store_unlock(store);
+        if (canary__store_upper(store) != NULL) {
+            canary__store_upper(store)->look(store);
+        }
 
         busy = code == CANARY_E_BUSY && busy < BUSY_TRIES ? busy + 1 : 0;
         if (busy > 0) {
