@@ -9,8 +9,8 @@
 #define CANARY__HISTOGRAM_LAYOUT 1 /* stored with every histogram; another layout gets another id */
 
 enum {
-    CANARY__HISTOGRAM_BITS = 6,                       /* P */
-    CANARY__HISTOGRAM_BUCKETS = (32 - 6 + 1) << 6,    /* 1728: microseconds below 2^32 */
+    CANARY__HISTOGRAM_BITS = 6,                    /* P */
+    CANARY__HISTOGRAM_BUCKETS = (32 - 6 + 1) << 6, /* 1728: microseconds below 2^32 */
 };
 
 #define CANARY__HISTOGRAM_END (UINT64_C(1) << 32) /* microseconds from here on overflow */
@@ -18,8 +18,8 @@ enum {
 /* The bucket of `us` < CANARY__HISTOGRAM_END: us itself below 2^P, else ((e-P+1)<<P) +
  * ((us >> (e-P)) & (2^P-1)) with e = 63-clz(us); here without a branch. */
 static inline uint32_t canary__histogram_index(uint64_t us) {
-    uint32_t shift = 63u - (uint32_t)__builtin_clzll(us | 1u << CANARY__HISTOGRAM_BITS) -
-                     CANARY__HISTOGRAM_BITS;
+    uint32_t shift =
+        63u - (uint32_t)__builtin_clzll(us | 1u << CANARY__HISTOGRAM_BITS) - CANARY__HISTOGRAM_BITS;
 
     /* With e = shift + P: (shift << P) + (us >> shift) carries the leading bit of us >> shift, which
      * is 2^P, into the octave; below 2^P there is no such bit and shift is 0. */

@@ -14,6 +14,7 @@
 enum {
     CANARY__SAMPLE_MOST = 8192,   /* users kept; standard error 1/sqrt of 4096 to 8192 */
     CANARY__SAMPLE_SLOTS = 16384, /* of the table that recorders share; a power of 2 */
+    CANARY__SAMPLE_RUN = 128,     /* slots that a user may be in */
 };
 
 /* A bijection on 32 bits with full avalanche (lowbias32, C. Wellons 2018). 0 marks a free slot and
@@ -32,16 +33,31 @@ static inline int canary__sample_holds(uint32_t level, uint32_t mixed) {
     return (uint64_t)mixed >> (32 - level) == 0;
 }
 
-/* What recorders of one cohort share. All zeros is an empty table. Full: at more than
- * CANARY__SAMPLE_MOST users the level rises, and those that left it are swept out by gathering. */
+/* What recorders of one cohort share. All zeros is an empty table. A slot goes from 0 to a user, and
+ * from a user who has left the level to another one; a user who belongs to the level stays. The level
+ * only rises: where somebody finds no place, which with CANARY__SAMPLE_MOST users in the table does not
+ * happen in 10^6 tables, and by gathering, which leaves that many. */
 struct canary__sample_table {
     _Atomic(uint32_t) level;
-    _Atomic(uint32_t) added; /* ever; a table that did not change need not be read */
+    _Atomic(uint32_t)
+        added; /* changes ever, of a user or the level; without any, it need not be read */
     _Atomic(uint32_t) slots[CANARY__SAMPLE_SLOTS];
 };
 
-/* Adds a user; wait-free: probes a bounded run, and raises the level when it finds no place. */
-void canary__sample_put(struct canary__sample_table *table, uint32_t mixed);
+/* The rest of canary__sample_put(), for who was not found at once. */
+void canary__sample_search(struct canary__sample_table *table, uint32_t mixed);
+
+/* Adds a user. Any number of threads at once; wait-free: at most 33 runs of CANARY__SAMPLE_RUN slots.
+ * In a large population most users do not belong to the level, which is one load and a comparison. */
+static inline void canary__sample_put(struct canary__sample_table *table, uint32_t mixed) {
+    uint32_t level = atomic_load_explicit(&table->level, memory_order_relaxed);
+
+    if (canary__sample_holds(level, mixed) &&
+        atomic_load_explicit(&table->slots[mixed % CANARY__SAMPLE_SLOTS], memory_order_relaxed) !=
+            mixed) {
+        canary__sample_search(table, mixed);
+    }
+}
 
 /* A sample at rest: ascending, each once. All zeros is the empty one. */
 struct canary__sample {
@@ -51,24 +67,29 @@ struct canary__sample {
 };
 
 void canary__sample_free(const struct canary__hooks *hooks, struct canary__sample *sample);
-/* Copies what a table holds at this moment, while recorders may go on. */
+/* Copies what a table holds at this moment, while recorders may go on: everybody whose
+ * canary__sample_put() came before, and who belongs to the level of `out`. `out` must be empty.
+ * CANARY_E_NOMEM. */
 int canary__sample_take(const struct canary__hooks *hooks, struct canary__sample_table *table,
                         struct canary__sample *out);
 /* Empties a table that no recorder uses any more. */
 void canary__sample_clear(struct canary__sample_table *table);
-/* to = the sample of the union. Answers 1 in `*changed` when `to` is another one than before. */
+/* to = the sample of the union. Answers 1 in `*changed` when `to` is another one than before.
+ * CANARY_E_NOMEM leaves `to` as it was. */
 int canary__sample_merge(const struct canary__hooks *hooks, struct canary__sample *to,
                          const struct canary__sample *from, int *changed);
 /* Users in both, at the higher of the two levels. */
 uint32_t canary__sample_common(const struct canary__sample *a, const struct canary__sample *b);
 /* Number of distinct users and one standard error of it: count * 2^level, corrected for users that
- * share a 32-bit hash; the error is 0 at level 0 but for those. */
+ * share a 32-bit hash. At level 0 everybody was seen: the count itself, and no error (8192 users have
+ * 0.008 pairs that share one). */
 void canary__sample_estimate(const struct canary__sample *sample, double *users, double *error);
 
 /* Stored form of both cohorts' samples: version, then for each cohort level, count, and the users as
- * LEB128 differences, and 8 bytes SipHash-2-4 as in sheet.h. */
-int canary__sample_encode(const struct canary__hooks *hooks,
-                          const struct canary__sample cohorts[2], uint8_t **data, size_t *size);
+ * LEB128 differences, and 8 bytes SipHash-2-4 as in sheet.h; equal samples are equal bytes. Decoding
+ * allocates CANARY__SAMPLE_MOST users for a cohort that has one, 64 KB for both. */
+int canary__sample_encode(const struct canary__hooks *hooks, const struct canary__sample cohorts[2],
+                          uint8_t **data, size_t *size);
 int canary__sample_decode(const struct canary__hooks *hooks, const void *data, size_t size,
                           struct canary__sample cohorts[2], canary_error *error);
 

@@ -34,17 +34,21 @@ struct canary__wide {
     uint64_t high;
 };
 
+/* Counts stop at UINT64_MAX, which keeps their sum the same in any order. A tally in which every
+ * number is 0 is empty whatever its kind: it is not stored, and takes the kind and resolution of what
+ * is merged into it. */
 struct canary__tally {
-    int32_t kind;     /* CANARY_METRIC_... or CANARY__TALLY_...; 0 = empty, takes any kind */
-    int32_t lossy;    /* 1: squares went beyond 128 bits; there is no variance */
-    uint64_t counts[CANARY__TALLY_COUNTS]; /* disjoint events: the number of all is their sum */
-    double resolution;                     /* value, score: what the numbers below are multiples of */
-    struct canary__wide sum;               /* duration: nanoseconds. value, score: signed */
-    struct canary__wide squares;           /* unsigned */
-    int64_t minimum;                       /* value, score: valid when there are any */
-    int64_t maximum;
-    uint64_t overflow;                     /* duration: CANARY__HISTOGRAM_END and more */
-    uint32_t threshold_count;              /* ascending, each once */
+    int32_t kind;  /* CANARY_METRIC_... or CANARY__TALLY_...; 0 = empty */
+    int32_t lossy; /* 1: squares went beyond 128 bits and are 0; there is no variance */
+    uint64_t counts[CANARY__TALLY_COUNTS]; /* disjoint events: the number of all is their sum;
+                                              duration: none, see buckets and overflow */
+    double resolution;           /* value, score: what the numbers below are multiples of */
+    struct canary__wide sum;     /* duration: nanoseconds. value, score: signed */
+    struct canary__wide squares; /* unsigned */
+    int64_t least; /* value, score: 2 * smallest + 1, and 0 where there is none yet: an outcome */
+    int64_t most;  /* that is being recorded may be in `counts` and not here. The same, greatest */
+    uint64_t overflow;        /* duration: CANARY__HISTOGRAM_END and more */
+    uint32_t threshold_count; /* ascending, each once */
     int64_t thresholds_ns[CANARY_THRESHOLDS_MAX];
     uint64_t threshold_n[CANARY_THRESHOLDS_MAX]; /* processes may know different thresholds */
     uint64_t threshold_above[CANARY_THRESHOLDS_MAX];
@@ -62,18 +66,31 @@ double canary__wide_double_signed(struct canary__wide value); /* two's complemen
 
 void canary__tally_free(const struct canary__hooks *hooks, struct canary__tally *tally);
 
-/* to += from. CANARY_E_NOMEM, or CANARY_E_CONFLICT when kinds or resolutions differ; `to` is then
- * unchanged. When the thresholds of both are more than fit, the smallest are kept. */
+/* How many of `counts` a kind uses; -1 for a kind that there is not. */
+int canary__tally_counts(int kind);
+/* Whether every number is 0. */
+int canary__tally_is_empty(const struct canary__tally *tally);
+/* Zeroed buckets, where it has none yet: CANARY_E_NOMEM. */
+int canary__tally_need_buckets(const struct canary__hooks *hooks, struct canary__tally *tally);
+
+/* to += from. CANARY_E_NOMEM, or CANARY_E_CONFLICT when kinds or resolutions differ; what `to` says is
+ * then unchanged. Thresholds that nothing was compared with are left out; when those of both are more
+ * than fit, the smallest are kept. */
 int canary__tally_merge(const struct canary__hooks *hooks, struct canary__tally *to,
                         const struct canary__tally *from);
+/* The same in two steps: what can fail, and then what cannot. */
+int canary__tally_prepare(const struct canary__hooks *hooks, struct canary__tally *to,
+                          const struct canary__tally *from);
+void canary__tally_add(struct canary__tally *to, const struct canary__tally *from);
 
-/* Single values, for figures from elsewhere. The caller has checked them. */
+/* Single values, for figures from elsewhere. The caller has set the kind and checked them: a multiple
+ * lies within 2^62, a duration is not negative. */
 void canary__tally_add_value(struct canary__tally *tally, int64_t multiple);
 int canary__tally_add_duration(const struct canary__hooks *hooks, struct canary__tally *tally,
                                int64_t duration_ns);
 
 /* The figures of a tally of a declared kind; for STATUS see `wanted`: CANARY_STATUS_ERROR or
- * _TIMEOUT gives that proportion of all. */
+ * _TIMEOUT gives that proportion of all. Thresholds are numbered as in the tally. */
 void canary__tally_figures(const struct canary__tally *tally, int wanted, canary_figures *out);
 
 #endif

@@ -13,6 +13,7 @@ MAY_KNOW = {
     "core": {"base", "core"},
     "storage": {"base", "core", "storage"},
     "control": {"base", "core", "storage", "control"},
+    "observe": {"base", "core", "storage", "control", "observe"},
     "conformance": {"conformance"},
 }
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "observe/histogram.h"
+
+#include <math.h>
+#include <stddef.h>
+
+uint64_t canary__histogram_low(uint32_t index) {
+    const uint32_t first = 1u << CANARY__HISTOGRAM_BITS;
+    uint32_t octave = index >> CANARY__HISTOGRAM_BITS;
+
+    return octave == 0 ? index : (uint64_t)(index % first + first) << (octave - 1);
+}
+
+uint64_t canary__histogram_end(uint32_t index) {
+    return canary__histogram_low(index + 1);
+}
+
+double canary__histogram_quantile(const uint64_t *buckets, uint64_t overflow, double q) {
+    double n = (double)overflow;
+    double below = 0;
+    double rank;
+
+    if (buckets != NULL) {
+        for (uint32_t i = 0; i < CANARY__HISTOGRAM_BUCKETS; i++) {
+            n += (double)buckets[i];
+        }
+    }
+    if (n == 0) {
+        return NAN;
+    }
+    /* A hair less than q * n: 0.9 is above nine tenths as a double, and the rank of ten values must
+     * not become 10 by it. In doubles, so that no number of values overflows. */
+    rank = q * n * (1 - 0x1p-50);
+    if (buckets != NULL) {
+        for (uint32_t i = 0; i < CANARY__HISTOGRAM_BUCKETS; i++) {
+            below += (double)buckets[i];
+            if (buckets[i] != 0 && below >= rank) {
+                return ((double)canary__histogram_low(i) + (double)canary__histogram_end(i)) / 2;
+            }
+        }
+    }
+    return INFINITY;
+}
