@@ -29,6 +29,7 @@
 CANARY_BEGIN_DECLS
 
 #define CANARY_STORAGE_VERSION 1 /* version of this tier, for canary_storage_methods.version */
+#define CANARY_STORAGE_METHODS_ROOM 512 /* bytes; canary_storage_methods never grows beyond */
 
 /* Tables. Pinned for ever. Columns are asked of canary_storage_table_get(); the first `key_count`
  * columns are the key. */
@@ -172,8 +173,8 @@ typedef struct canary_storage_methods {
     /* Opens the store that keeps measurements, apart from the decisions, so that nothing that happens to
      * it delays a change: fills in methods and implementation of a store of its own, which has the tables
      * CANARY_TABLE_FIRST_MEASUREMENT to _LAST_MEASUREMENT and is closed by its own `close`, before this
-     * store or after it. `methods` comes zeroed; `secret`, `doorbell`, `wait` and `measurements` of it are
-     * never asked for. Several may be open at once, and see the same data.
+     * store or after it. `methods` points to CANARY_STORAGE_METHODS_ROOM zeroed bytes; `secret`, `doorbell`,
+     * `wait` and `measurements` of it are never asked for. Several may be open at once, and see the same data.
      * It must be quick and wait for nothing: trouble with what is there is told by begin(), each time.
      * `create` 0: CANARY_E_NO_STORE when there is nothing yet. `create` 1: a begin(WRITE) that finds
      * nothing makes it; a begin(READ) says CANARY_E_NO_STORE. Called with the other operations, one at a

@@ -41,6 +41,34 @@ int canary__storage_admit(const canary_storage_methods *from, canary_storage_met
     return CANARY_OK;
 }
 
+int canary__storage_measurements(const canary_storage_methods *methods, void *implementation,
+                                 int create, canary_storage_methods *out, void **out_implementation,
+                                 canary_error *error) {
+    union {
+        canary_storage_methods methods;
+        char bytes[CANARY_STORAGE_METHODS_ROOM];
+    } room;
+    void *opened = NULL;
+    int code;
+
+    if (methods->measurements == NULL) {
+        return canary__fail(error, CANARY_E_UNSUPPORTED, 0,
+                            "the %s store keeps no measurements; use one that does", methods->name);
+    }
+    memset(&room, 0, sizeof room);
+    code = methods->measurements(implementation, create, &room.methods, &opened, error);
+    if (code != CANARY_OK) {
+        return code;
+    }
+    code = canary__storage_admit(&room.methods, out, error);
+    if (code == CANARY_OK) {
+        *out_implementation = opened;
+    } else if (out->close != NULL) {
+        out->close(opened);
+    }
+    return code;
+}
+
 int canary_storage_fail(canary_error *error, int code, int system, const char *message) {
     return canary__fail(error, code, system, "%s", message == NULL ? "" : message);
 }

@@ -3,7 +3,11 @@
  *
  * Each table is a treap, a search tree that random priorities keep flat, so that 100 000 pinned
  * users arrive in any order at the same cost. A write transaction works in place and notes how to
- * take each step back; taking back allocates nothing, so it cannot fail. */
+ * take each step back; taking back allocates nothing, so it cannot fail.
+ *
+ * Measurements are a second one, which lives until the first and all its own users have let go. Its
+ * users have a lock each, so what they share is entered by an atomic word. */
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -33,15 +37,18 @@ struct transaction {
 };
 
 struct memory {
+    struct canary__hooks own_hooks;
     const struct canary__hooks *hooks;
-    struct node *roots[CANARY_TABLE_COUNT];
+    const struct canary__set *set;
+    struct node *roots[CANARY__SET_MOST];
+    struct memory *measurements;
+    _Atomic(int) users;
+    _Atomic(int) holders; /* transactions that read; -1 = one that writes */
     uint64_t random;
     uint64_t commits;
     struct step *steps;
     size_t steps_used;
     size_t steps_room;
-    int readers;
-    int writing;
     struct transaction read;
     struct transaction write;
 };
@@ -199,27 +206,26 @@ static void free_tree(struct memory *store, struct node *node) {
 
 static int begin(void *pointer, int mode, void **out, canary_error *error) {
     struct memory *store = pointer;
-    struct transaction *transaction;
+    int held = atomic_load(&store->holders);
 
     if (mode != CANARY_STORAGE_READ && mode != CANARY_STORAGE_WRITE) {
         return canary__fail(error, CANARY_E_INVALID, 0,
                             "begin: mode %d is neither CANARY_STORAGE_READ nor _WRITE", mode);
     }
     /* There is one state and no copy of it, so nobody may look at it half changed. */
-    if (store->writing || (mode == CANARY_STORAGE_WRITE && store->readers > 0)) {
-        return canary__fail(error, CANARY_E_BUSY, 0,
-                            "the store in memory has a transaction open; end it first");
-    }
-    transaction = mode == CANARY_STORAGE_WRITE ? &store->write : &store->read;
-    if (mode == CANARY_STORAGE_WRITE) {
-        store->writing = 1;
-    } else {
-        store->readers++;
-    }
-    transaction->store = store;
-    transaction->mode = mode;
-    *out = transaction;
+    do {
+        if (held < 0 || (mode == CANARY_STORAGE_WRITE && held > 0)) {
+            return canary__fail(error, CANARY_E_BUSY, 0,
+                                "the store in memory has a transaction open; end it first");
+        }
+    } while (!atomic_compare_exchange_weak(&store->holders, &held,
+                                           mode == CANARY_STORAGE_WRITE ? -1 : held + 1));
+    *out = mode == CANARY_STORAGE_WRITE ? &store->write : &store->read;
     return CANARY_OK;
+}
+
+static struct node **root_of(struct memory *store, int table) {
+    return &store->roots[table - store->set->first];
 }
 
 /* Room for one step, before anything is changed. */
@@ -242,7 +248,7 @@ static int reserve_step(struct memory *store, canary_error *error) {
 
 static void take_back(struct memory *store, const struct step *step) {
     const canary_storage_table *table = canary_storage_table_get(step->table);
-    struct node **root = &store->roots[step->table - 1];
+    struct node **root = root_of(store, step->table);
 
     if (step->added == NULL) {
         insert(root, step->removed, table->key_count);
@@ -263,7 +269,7 @@ static int end(void *pointer, int commit, canary_error *error) {
 
     (void)error;
     if (transaction->mode == CANARY_STORAGE_READ) {
-        store->readers--;
+        atomic_fetch_sub(&store->holders, 1);
         return CANARY_OK;
     }
     if (commit && store->steps_used > 0) {
@@ -281,7 +287,7 @@ static int end(void *pointer, int commit, canary_error *error) {
     canary__free(store->hooks, store->steps, store->steps_room * sizeof *store->steps);
     store->steps = NULL;
     store->steps_room = 0;
-    store->writing = 0;
+    atomic_store(&store->holders, 0);
     return CANARY_OK;
 }
 
@@ -352,13 +358,13 @@ static int read(void *pointer, int number, const canary_storage_range *range,
                 canary_storage_sink sink, void *user_data, canary_error *error) {
     struct transaction *transaction = pointer;
     struct walk walk = { NULL, range, sink, user_data, 0 };
-    int rc = canary__shape_table(&canary__set_decisions, number, &walk.table, error);
+    int rc = canary__shape_table(transaction->store->set, number, &walk.table, error);
 
     if (rc == CANARY_OK) {
         rc = canary__shape_check_range(walk.table, range, error);
     }
     if (rc == CANARY_OK) {
-        give(&walk, transaction->store->roots[number - 1]);
+        give(&walk, *root_of(transaction->store, number));
     }
     return rc;
 }
@@ -377,7 +383,7 @@ static int write(void *pointer, const canary_storage_row *row, canary_error *err
     const canary_storage_table *table;
     struct node **place;
     struct step step;
-    int rc = canary__shape_table(&canary__set_decisions, row->table, &table, error);
+    int rc = canary__shape_table(store->set, row->table, &table, error);
 
     if (rc == CANARY_OK) {
         rc = check_mode(transaction, error);
@@ -388,7 +394,7 @@ static int write(void *pointer, const canary_storage_row *row, canary_error *err
     if (rc != CANARY_OK) {
         return rc;
     }
-    place = find(&store->roots[row->table - 1], row->values, table->key_count);
+    place = find(root_of(store, row->table), row->values, table->key_count);
     if (*place != NULL && row->table == CANARY_TABLE_CHANGES) {
         return canary__fail(error, CANARY_E_CONFLICT, 0,
                             "change %lld is there already and the trail is append-only; read the "
@@ -404,7 +410,7 @@ static int write(void *pointer, const canary_storage_row *row, canary_error *err
         return canary__fail(error, CANARY_E_NOMEM, 0, "%s: no memory for a row", table->name);
     }
     if (*place == NULL) {
-        insert(&store->roots[row->table - 1], step.added, table->key_count);
+        insert(root_of(store, row->table), step.added, table->key_count);
     } else {
         exchange(place, step.added);
     }
@@ -418,7 +424,7 @@ static int remove_row(void *pointer, int number, const canary_storage_value *key
     struct memory *store = transaction->store;
     const canary_storage_table *table;
     struct node **place;
-    int rc = canary__shape_table(&canary__set_decisions, number, &table, error);
+    int rc = canary__shape_table(store->set, number, &table, error);
 
     if (rc == CANARY_OK) {
         rc = check_mode(transaction, error);
@@ -432,7 +438,7 @@ static int remove_row(void *pointer, int number, const canary_storage_value *key
     if (rc != CANARY_OK) {
         return rc;
     }
-    place = find(&store->roots[number - 1], key, table->key_count);
+    place = find(root_of(store, number), key, table->key_count);
     if (*place == NULL) {
         return canary__fail(error, CANARY_E_NOT_FOUND, 0, "%s: no row has this key", table->name);
     }
@@ -441,27 +447,47 @@ static int remove_row(void *pointer, int number, const canary_storage_value *key
     return CANARY_OK;
 }
 
+static void fill_methods(const struct memory *store, canary_storage_methods *methods);
+
 static void close_store(void *pointer) {
     struct memory *store = pointer;
+    struct canary__hooks hooks;
 
-    if (store == NULL) {
+    if (store == NULL || atomic_fetch_sub(&store->users, 1) > 1) {
         return;
     }
-    for (int i = 0; i < CANARY_TABLE_COUNT; i++) {
+    hooks = store->own_hooks;
+    close_store(store->measurements);
+    for (int i = 0; i < CANARY__SET_MOST; i++) {
         free_tree(store, store->roots[i]);
     }
-    canary__free(store->hooks, store->steps, store->steps_room * sizeof *store->steps);
-    canary__free(store->hooks, store, sizeof *store);
+    canary__free(&hooks, store->steps, store->steps_room * sizeof *store->steps);
+    canary__free(&hooks, store, sizeof *store);
 }
 
-int canary__memory_open(const struct canary__hooks *hooks, canary_storage_methods *methods,
+static int measurements(void *pointer, int create, canary_storage_methods *methods,
                         void **implementation, canary_error *error) {
-    struct memory *store = canary__alloc(hooks, sizeof *store);
+    struct memory *store = pointer;
+    void *made = NULL;
 
-    if (store == NULL) {
-        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+    if (store->measurements == NULL) {
+        int code = create ? canary__memory_open_set(store->hooks, &canary__set_measurements,
+                                                    methods, &made, error)
+                          : canary__fail(error, CANARY_E_NO_STORE, 0,
+                                         "nothing was measured in this store in memory yet");
+
+        if (code != CANARY_OK) {
+            return code;
+        }
+        store->measurements = made;
     }
-    store->hooks = hooks;
+    atomic_fetch_add(&store->measurements->users, 1);
+    fill_methods(store->measurements, methods);
+    *implementation = store->measurements;
+    return CANARY_OK;
+}
+
+static void fill_methods(const struct memory *store, canary_storage_methods *methods) {
     *methods = (canary_storage_methods){
         .size = (uint32_t)sizeof *methods,
         .version = CANARY_STORAGE_VERSION,
@@ -473,7 +499,30 @@ int canary__memory_open(const struct canary__hooks *hooks, canary_storage_method
         .end = end,
         .close = close_store,
         .token = token,
+        .measurements = store->set == &canary__set_decisions ? measurements : NULL,
     };
+}
+
+int canary__memory_open_set(const struct canary__hooks *hooks, const struct canary__set *set,
+                            canary_storage_methods *methods, void **implementation,
+                            canary_error *error) {
+    struct memory *store = canary__alloc(hooks, sizeof *store);
+
+    if (store == NULL) {
+        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+    }
+    store->own_hooks = *hooks;
+    store->hooks = &store->own_hooks;
+    store->set = set;
+    store->users = 1;
+    store->read = (struct transaction){ store, CANARY_STORAGE_READ };
+    store->write = (struct transaction){ store, CANARY_STORAGE_WRITE };
+    fill_methods(store, methods);
     *implementation = store;
     return CANARY_OK;
+}
+
+int canary__memory_open(const struct canary__hooks *hooks, canary_storage_methods *methods,
+                        void **implementation, canary_error *error) {
+    return canary__memory_open_set(hooks, &canary__set_decisions, methods, implementation, error);
 }

@@ -4,7 +4,8 @@
  *     sqlite_open        the store handle: path, probe, close, fork
  *     sqlite_conn        one connection with every guard on
  *     sqlite_create      making a store where there is none
- *     sqlite_schema      what the schema must be, and migrations to it
+ *     sqlite_tables      the two files, decisions and measurements: schema, settings, migrations
+ *     sqlite_schema      whether a file is one of them
  *     sqlite_transaction begin, end, token
  *     sqlite_statement   read, write, remove
  *     sqlite_secret      what only readers of the store know
@@ -20,9 +21,12 @@
 #include <stdint.h>
 
 #include "base/hooks.h"
+#include "storage/shape.h"
 
 #define CANARY__SQLITE_APPLICATION_ID 0x43414E59
-#define CANARY__SQLITE_VERSION 1 /* user_version that this library writes */
+#define CANARY__SQLITE_APPLICATION_ID_METRICS 0x43414E4D
+#define CANARY__SQLITE_VERSION 1 /* user_version that this library writes, to either file */
+#define CANARY__SQLITE_METRICS "-metrics" /* behind the path of the decisions */
 
 enum {
     CANARY__SQLITE_KEYS = 2,     /* most key columns that a table has */
@@ -56,12 +60,39 @@ struct canary__sqlite_conn {
     sqlite3_stmt *begin; /* BEGIN or BEGIN IMMEDIATE */
     sqlite3_stmt *commit;
     sqlite3_stmt *touch; /* takes the shared lock and answers the schema cookie */
-    sqlite3_stmt *read[CANARY_TABLE_COUNT][CANARY__SQLITE_KEYS + 1][2][2]; /* keys, after, desc. */
+    sqlite3_stmt *read[CANARY__SET_MOST][CANARY__SQLITE_KEYS + 1][2][2]; /* keys, after, desc. */
     sqlite3_stmt *where[CANARY__SQLITE_WHERE]; /* changes of one rollout, of one flag */
-    sqlite3_stmt *write[CANARY_TABLE_COUNT];
-    sqlite3_stmt *remove[CANARY_TABLE_COUNT];
+    sqlite3_stmt *write[CANARY__SET_MOST];
+    sqlite3_stmt *remove[CANARY__SET_MOST];
     sqlite3_stmt *secret;
 };
+
+/* Something in a schema. */
+struct canary__sqlite_object {
+    const char *type;
+    const char *name;
+    const char *table;
+    const char *sql; /* "" when SQLite makes it by itself */
+};
+
+/* What a file holds. */
+struct canary__sqlite_kind {
+    const struct canary__set *set;
+    const char *what;    /* for people */
+    const char *missing; /* what it means that the file is not there, */
+    const char *empty;   /* or has no bytes */
+    const struct canary__sqlite_object *objects;
+    int object_count;
+    uint32_t application_id;
+    uint32_t version; /* user_version that this library writes */
+    /* The step from version i to version i + 1, which records the new number. */
+    int (*const *migrations)(struct canary__sqlite_conn *conn);
+    const char *format; /* settings of a new file */
+    const char *writer; /* settings of a connection that writes */
+};
+
+extern const struct canary__sqlite_kind canary__sqlite_decisions;
+extern const struct canary__sqlite_kind canary__sqlite_measurements;
 
 struct canary__sqlite;
 
@@ -77,7 +108,7 @@ struct canary__sqlite_tx {
 /* Everything that a forked child must not take over, in a page that is wiped for it. */
 struct canary__sqlite_process {
     struct canary__sqlite_conn *reader; /* kept between read transactions */
-    struct canary__sqlite_conn *writer; /* kept only while its begin() answers BUSY */
+    struct canary__sqlite_conn *writer; /* of decisions: kept only while its begin() answers BUSY */
     struct canary__sqlite_conn *spent;  /* of the last change, closed when there is time */
     struct canary__sqlite_tx read;
     struct canary__sqlite_tx write;
@@ -85,6 +116,8 @@ struct canary__sqlite_process {
 
 struct canary__sqlite {
     const struct canary__hooks *hooks;
+    struct canary__hooks own_hooks;
+    const struct canary__sqlite_kind *kind;
     struct canary__sqlite_process *process;
     uint32_t flags; /* CANARY_OPEN_... */
     int64_t commit_wait_ns;

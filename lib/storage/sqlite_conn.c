@@ -104,10 +104,9 @@ static int look(const struct canary__sqlite *store, int create, struct stat *sta
         int code = errno;
 
         if (code == ENOENT || code == ENOTDIR) {
-            return create
-                       ? CANARY_OK
-                       : canary__fail(error, CANARY_E_NO_STORE, code,
-                                      "%s: there is no store; check the path, or create one", path);
+            return create ? CANARY_OK
+                          : canary__fail(error, CANARY_E_NO_STORE, code, "%s: %s", path,
+                                         store->kind->missing);
         }
         if (code == EACCES) {
             return canary__fail(error, CANARY_E_PERMISSION, code,
@@ -123,10 +122,7 @@ static int look(const struct canary__sqlite *store, int create, struct stat *sta
                             "%s: not a regular file; name another path", path);
     }
     if (status->st_size == 0 && !create) {
-        return canary__fail(error, CANARY_E_NO_STORE, 0,
-                            "%s: the file is empty, no store was made in it; create one there, or "
-                            "restore a copy if it was one",
-                            path);
+        return canary__fail(error, CANARY_E_NO_STORE, 0, "%s: %s", path, store->kind->empty);
     }
     return CANARY_OK;
 }
@@ -221,10 +217,6 @@ static int leave_wal(struct canary__sqlite_conn *conn) {
 
 int canary__sqlite_configure(const struct canary__sqlite *store, struct canary__sqlite_conn *conn,
                              canary_error *error) {
-    /* Spilling would take the exclusive lock long before the commit. */
-    static const char writer[] = "PRAGMA synchronous=EXTRA;"
-                                 "PRAGMA cache_spill=OFF;"
-                                 "PRAGMA secure_delete=ON;";
     /* A reader has use for the pages of one look only, and this process is not ours. */
     static const char reader[] = "PRAGMA cache_size=16;";
     int rc;
@@ -232,7 +224,7 @@ int canary__sqlite_configure(const struct canary__sqlite *store, struct canary__
     if (conn->configured) {
         return CANARY_OK;
     }
-    rc = sqlite3_exec(conn->db, conn->writable ? writer : reader, NULL, NULL, NULL);
+    rc = sqlite3_exec(conn->db, conn->writable ? store->kind->writer : reader, NULL, NULL, NULL);
     if (rc == SQLITE_OK && conn->writable) {
         rc = leave_wal(conn);
     }
@@ -251,7 +243,7 @@ void canary__sqlite_disconnect(const struct canary__sqlite *store,
     sqlite3_finalize(conn->begin);
     sqlite3_finalize(conn->commit);
     sqlite3_finalize(conn->touch);
-    for (int table = 0; table < CANARY_TABLE_COUNT; table++) {
+    for (int table = 0; table < CANARY__SET_MOST; table++) {
         sqlite3_stmt **read = &conn->read[table][0][0][0];
 
         for (size_t i = 0; i < sizeof conn->read[table] / sizeof *read; i++) {

@@ -6,8 +6,10 @@
  * the new store under a journal that an older one has left at that path.) */
 #include <errno.h>
 #include <fcntl.h>
+#include <sodium/randombytes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fail.h"
@@ -22,14 +24,16 @@ static int fill(const struct canary__sqlite *store, struct canary__sqlite_conn *
     if (rc != CANARY_OK) {
         return rc;
     }
-    canary__sqlite_reserve_journal(conn);
+    if (store->kind == &canary__sqlite_decisions) {
+        canary__sqlite_reserve_journal(conn);
+    }
     conn->wait_until = canary__sqlite_deadline(store);
     rc = canary__sqlite_run(conn->commit);
     if (rc != SQLITE_OK) {
         return canary__sqlite_fail(store, conn->db, rc, "create it", error);
     }
     /* Behind the first commit: before it the file has no header that says where the data end. */
-    if (canary__sqlite_run(conn->begin) == SQLITE_OK) {
+    if (store->kind == &canary__sqlite_decisions && canary__sqlite_run(conn->begin) == SQLITE_OK) {
         canary__sqlite_reserve_pages(conn);
         canary__sqlite_run(conn->commit);
     }
@@ -48,8 +52,6 @@ static int is_empty(struct canary__sqlite_conn *conn) {
 
 /* `*again` when the file was moved away between its opening and the lock on it. */
 static int attempt(const struct canary__sqlite *store, int *again, canary_error *error) {
-    static const char settings[] = "PRAGMA page_size=4096; PRAGMA encoding='UTF-8';"
-                                   "PRAGMA auto_vacuum=NONE;";
     struct canary__sqlite_conn *conn = NULL;
     int rc =
         canary__sqlite_connect(store, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &conn, error);
@@ -58,7 +60,7 @@ static int attempt(const struct canary__sqlite *store, int *again, canary_error 
     if (rc != CANARY_OK) {
         return rc;
     }
-    rc = sqlite3_exec(conn->db, settings, NULL, NULL, NULL);
+    rc = sqlite3_exec(conn->db, store->kind->format, NULL, NULL, NULL);
     if (rc == SQLITE_OK) {
         rc = canary__sqlite_configure(store, conn, error);
         if (rc != CANARY_OK) {
@@ -90,11 +92,45 @@ static int directory_refuses(const struct canary__sqlite *store) {
            errno != ENOTDIR;
 }
 
+/* An empty file with owner and mode of the decisions' one: whoever may write those may write figures,
+ * also when root was the first who did. Under another name until it is so, and closed before it stands
+ * where SQLite opens it. Best effort: SQLite makes the file otherwise, or tells why it cannot. */
+static void place_like_decisions(const struct canary__sqlite *store) {
+    size_t length = strlen(store->path) - strlen(CANARY__SQLITE_METRICS);
+    char name[sizeof store->path];
+    struct stat status;
+    mode_t mode;
+    int fd;
+
+    snprintf(name, sizeof name, "%.*s", (int)length, store->path);
+    if (stat(name, &status) != 0) {
+        return;
+    }
+    snprintf(name, sizeof name, "%s.%08x%08x", store->path, randombytes_random(),
+             randombytes_random());
+    fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return;
+    }
+    mode = status.st_mode & 0666;
+    if (fchown(fd, status.st_uid, status.st_gid) != 0 &&
+        fchown(fd, (uid_t)-1, status.st_gid) != 0) {
+        mode &= 0606; /* the group is another one */
+    }
+    (void)fchmod(fd, mode);
+    close(fd);
+    (void)link(name, store->path);
+    unlink(name);
+}
+
 int canary__sqlite_create(const struct canary__sqlite *store, canary_error *error) {
     canary_error found = CANARY_ERROR_INIT;
     int again = 1;
     int rc = CANARY_OK;
 
+    if (store->kind == &canary__sqlite_measurements) {
+        place_like_decisions(store);
+    }
     for (int i = 0; i < ATTEMPTS && again; i++) {
         rc = attempt(store, &again, &found);
     }

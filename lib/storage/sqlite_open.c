@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fail.h"
 #include "base/page.h"
@@ -14,6 +15,8 @@
 #define MILLISECOND INT64_C(1000000)
 #define COMMIT_WAIT_LEAST (100 * MILLISECOND)
 #define COMMIT_WAIT_MOST (5000 * MILLISECOND)
+/* A figure can wait for the next tick, and who forks meanwhile cannot. */
+#define COMMIT_WAIT_MEASUREMENTS (250 * MILLISECOND)
 
 enum {
     PATH_LONGEST = 4000,
@@ -104,19 +107,79 @@ static void let_go(void *pointer) {
 
 static void close_store(void *pointer) {
     struct canary__sqlite *store = pointer;
+    struct canary__hooks hooks;
 
     if (store == NULL) {
         return;
     }
+    hooks = *store->hooks;
     let_go(store);
     canary__page_free(store->process, sizeof *store->process);
-    canary__free(store->hooks, store, sizeof *store);
+    canary__free(&hooks, store, sizeof *store);
 }
 
 static const char *doorbell(void *pointer) {
     const struct canary__sqlite *store = pointer;
 
     return store->doorbell;
+}
+
+static const canary_storage_methods sqlite_methods;
+
+/* A handle on a file that was not looked at yet. */
+static int new_store(const struct canary__hooks *hooks, uint32_t flags, struct canary__sqlite **out,
+                     canary_error *error) {
+    struct canary__sqlite *store = canary__alloc(hooks, sizeof *store);
+
+    if (store == NULL) {
+        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+    }
+    store->hooks = hooks;
+    store->flags = flags;
+    store->process = canary__page_new(sizeof *store->process);
+    if (store->process == NULL) {
+        canary__free(hooks, store, sizeof *store);
+        return canary__fail(error, CANARY_E_NOMEM, 0, "no pages for a store");
+    }
+    *out = store;
+    return CANARY_OK;
+}
+
+/* SQLite is not asked here: that would be at the cost of who holds the lock on the decisions. */
+static int measurements(void *pointer, int create, canary_storage_methods *methods,
+                        void **implementation, canary_error *error) {
+    const struct canary__sqlite *decisions = pointer;
+    uint32_t flags = decisions->flags & CANARY_OPEN_READ_ONLY;
+    struct canary__sqlite *store;
+    struct stat status;
+    int rc;
+
+    if (create && flags == 0) {
+        flags = CANARY_OPEN_CREATE;
+    }
+    rc = new_store(decisions->hooks, flags, &store, error);
+    if (rc != CANARY_OK) {
+        return rc;
+    }
+    store->own_hooks = *decisions->hooks;
+    store->hooks = &store->own_hooks;
+    store->kind = &canary__sqlite_measurements;
+    store->commit_wait_ns = COMMIT_WAIT_MEASUREMENTS;
+    snprintf(store->path, sizeof store->path, "%.*s" CANARY__SQLITE_METRICS, PATH_LONGEST,
+             decisions->path);
+    if (flags != CANARY_OPEN_CREATE && stat(store->path, &status) != 0 &&
+        (errno == ENOENT || errno == ENOTDIR)) {
+        rc = canary__fail(error, CANARY_E_NO_STORE, errno, "%s: %s",
+                          canary__sqlite_short(store->path), store->kind->missing);
+        close_store(store);
+        return rc;
+    }
+    *methods = sqlite_methods;
+    methods->doorbell = NULL;
+    methods->secret = NULL;
+    methods->measurements = NULL;
+    *implementation = store;
+    return CANARY_OK;
 }
 
 static const canary_storage_methods sqlite_methods = {
@@ -134,6 +197,7 @@ static const canary_storage_methods sqlite_methods = {
     .check = canary__sqlite_check,
     .before_fork = let_go,
     .secret = canary__sqlite_secret,
+    .measurements = measurements,
 };
 
 void canary__sqlite_wait(void *implementation, int64_t busy_ns) {
@@ -153,18 +217,12 @@ int canary__sqlite_open(const char *path, uint32_t flags, const struct canary__h
     if (rc != CANARY_OK) {
         return rc;
     }
-    store = canary__alloc(hooks, sizeof *store);
-    if (store == NULL) {
-        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+    rc = new_store(hooks, flags, &store, error);
+    if (rc != CANARY_OK) {
+        return rc;
     }
-    store->hooks = hooks;
-    store->flags = flags;
+    store->kind = &canary__sqlite_decisions;
     store->commit_wait_ns = COMMIT_WAIT_MOST;
-    store->process = canary__page_new(sizeof *store->process);
-    if (store->process == NULL) {
-        canary__free(hooks, store, sizeof *store);
-        return canary__fail(error, CANARY_E_NOMEM, 0, "no pages for a store");
-    }
     rc = resolve(path, store->path, sizeof store->path, error);
     if (rc == CANARY_OK) {
         snprintf(store->doorbell, sizeof store->doorbell, "%s-doorbell", store->path);

@@ -6,113 +6,14 @@
 #include "base/fail.h"
 #include "storage/sqlite.h"
 
-struct object {
-    const char *type;
-    const char *name;
-    const char *table;
-    const char *sql;
-};
-
-/* Released text: a change of it is a new version. Plain tables that an operator can read and, in an
- * emergency, write; the defaults spare him the columns that only libcanary computes. */
-static const struct object version_1[] = {
-    { "table", "rollouts", "rollouts",
-      "CREATE TABLE rollouts (\n"
-      "  name TEXT NOT NULL PRIMARY KEY,\n"
-      "  stage INTEGER NOT NULL DEFAULT 0 CHECK (stage >= 0),\n"
-      "  phase TEXT NOT NULL DEFAULT '',\n"
-      "  percentage_bp INTEGER NOT NULL DEFAULT 0 CHECK (percentage_bp BETWEEN 0 AND 10000),\n"
-      "  salt TEXT NOT NULL DEFAULT '',\n"
-      "  algorithm INTEGER NOT NULL DEFAULT 1,\n"
-      "  flag TEXT NOT NULL DEFAULT '',\n"
-      "  policy TEXT NOT NULL DEFAULT '',\n"
-      "  revision INTEGER NOT NULL DEFAULT 0,\n"
-      "  updated_at INTEGER NOT NULL DEFAULT 0,\n"
-      "  updated_by TEXT NOT NULL DEFAULT '',\n"
-      "  note TEXT NOT NULL DEFAULT '',\n"
-      "  overrides_new INTEGER NOT NULL DEFAULT 0,\n"
-      "  overrides_old INTEGER NOT NULL DEFAULT 0,\n"
-      "  overrides_digest TEXT NOT NULL DEFAULT '',\n"
-      "  checksum TEXT NOT NULL DEFAULT ''\n"
-      ") STRICT, WITHOUT ROWID" },
-    { "table", "stages", "stages",
-      "CREATE TABLE stages (\n"
-      "  rollout TEXT NOT NULL,\n"
-      "  stage INTEGER NOT NULL CHECK (stage >= 0),\n"
-      "  name TEXT NOT NULL DEFAULT '',\n"
-      "  percentage_bp INTEGER NOT NULL DEFAULT 0 CHECK (percentage_bp BETWEEN 0 AND 10000),\n"
-      "  dwell_ns INTEGER NOT NULL DEFAULT 0,\n"
-      "  PRIMARY KEY (rollout, stage)\n"
-      ") STRICT, WITHOUT ROWID" },
-    { "table", "feature_flags", "feature_flags",
-      "CREATE TABLE feature_flags (\n"
-      "  name TEXT NOT NULL PRIMARY KEY,\n"
-      "  enabled INTEGER NOT NULL DEFAULT 0 CHECK (enabled IN (0, 1)),\n"
-      "  updated_at INTEGER NOT NULL DEFAULT 0,\n"
-      "  updated_by TEXT NOT NULL DEFAULT '',\n"
-      "  note TEXT NOT NULL DEFAULT '',\n"
-      "  checksum TEXT NOT NULL DEFAULT ''\n"
-      ") STRICT, WITHOUT ROWID" },
-    { "table", "overrides", "overrides",
-      "CREATE TABLE overrides (\n"
-      "  rollout TEXT NOT NULL,\n"
-      "  user_id BLOB NOT NULL,\n"
-      "  cohort INTEGER NOT NULL CHECK (cohort IN (0, 1)),\n"
-      "  PRIMARY KEY (rollout, user_id)\n"
-      ") STRICT, WITHOUT ROWID" },
-    { "table", "changes", "changes",
-      "CREATE TABLE changes (\n"
-      "  id INTEGER NOT NULL PRIMARY KEY,\n"
-      "  rollout TEXT NOT NULL DEFAULT '',\n"
-      "  revision INTEGER NOT NULL DEFAULT 0,\n"
-      "  action TEXT NOT NULL DEFAULT '',\n"
-      "  from_stage INTEGER NOT NULL DEFAULT 0,\n"
-      "  to_stage INTEGER NOT NULL DEFAULT 0,\n"
-      "  from_percentage_bp INTEGER NOT NULL DEFAULT 0,\n"
-      "  to_percentage_bp INTEGER NOT NULL DEFAULT 0,\n"
-      "  flag TEXT NOT NULL DEFAULT '',\n"
-      "  user_hash INTEGER NOT NULL DEFAULT 0,\n"
-      "  made_at INTEGER NOT NULL DEFAULT 0,\n"
-      "  made_by TEXT NOT NULL DEFAULT '',\n"
-      "  note TEXT NOT NULL DEFAULT '',\n"
-      "  evidence TEXT NOT NULL DEFAULT '',\n"
-      "  previous_hash TEXT NOT NULL DEFAULT '',\n"
-      "  hash TEXT NOT NULL DEFAULT ''\n"
-      ") STRICT" },
-    /* One row. Who can read it can write news into the bell that others act on. */
-    { "table", "bell_secret", "bell_secret",
-      "CREATE TABLE bell_secret (\n"
-      "  id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),\n"
-      "  secret BLOB NOT NULL CHECK (length(secret) = 32)\n"
-      ") STRICT" },
-    /* For the last change of one rollout, or of one flag, in a trail of any length. */
-    { "index", "changes_by_rollout", "changes",
-      "CREATE INDEX changes_by_rollout ON changes (rollout)" },
-    { "index", "changes_by_flag", "changes", "CREATE INDEX changes_by_flag ON changes (flag)" },
-    { "trigger", "changes_no_update", "changes",
-      "CREATE TRIGGER changes_no_update BEFORE UPDATE ON changes\n"
-      "BEGIN SELECT RAISE(ABORT, 'changes is append-only'); END" },
-    { "trigger", "changes_no_delete", "changes",
-      "CREATE TRIGGER changes_no_delete BEFORE DELETE ON changes\n"
-      "BEGIN SELECT RAISE(ABORT, 'changes is append-only'); END" },
-    /* INSERT OR REPLACE passes the two above. */
-    { "trigger", "changes_no_replace", "changes",
-      "CREATE TRIGGER changes_no_replace BEFORE INSERT ON changes\n"
-      "WHEN EXISTS (SELECT 1 FROM changes WHERE id = NEW.id)\n"
-      "BEGIN SELECT RAISE(ABORT, 'changes is append-only'); END" },
-};
-
 /* What ANALYZE leaves behind: it steers the planner only, and an operator may well have run it. */
-static const struct object tolerated[] = {
+static const struct canary__sqlite_object tolerated[] = {
     { "table", "sqlite_stat1", "sqlite_stat1", "CREATE TABLE sqlite_stat1(tbl,idx,stat)" },
     { "table", "sqlite_stat4", "sqlite_stat4",
       "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)" },
 };
 
-enum {
-    OBJECTS = (int)(sizeof version_1 / sizeof version_1[0]),
-    TOLERATED = (int)(sizeof tolerated / sizeof tolerated[0]),
-};
+enum { TOLERATED = (int)(sizeof tolerated / sizeof tolerated[0]) };
 
 static uint32_t big_endian(const unsigned char *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
@@ -153,9 +54,8 @@ int canary__sqlite_header_read(const struct canary__sqlite *store, struct canary
     rc = file->pMethods->xRead(file, bytes, (int)sizeof bytes, 0);
     if (rc == SQLITE_IOERR_SHORT_READ) {
         /* The creation of a store died, and SQLite has rolled it back to nothing. */
-        return canary__fail(error, CANARY_E_NO_STORE, rc,
-                            "%s: the file is empty, no store was made in it; create one there",
-                            canary__sqlite_short(store->path));
+        return canary__fail(error, CANARY_E_NO_STORE, rc, "%s: %s",
+                            canary__sqlite_short(store->path), store->kind->empty);
     }
     if (rc != SQLITE_OK) {
         return canary__sqlite_fail(store, conn->db, rc, "read its header", error);
@@ -206,7 +106,8 @@ static const char *column(sqlite3_stmt *statement, int index) {
     return text == NULL ? "" : text;
 }
 
-static int find(const struct object *objects, int count, const char *type, const char *name) {
+static int find(const struct canary__sqlite_object *objects, int count, const char *type,
+                const char *name) {
     for (int i = 0; i < count; i++) {
         if (strcmp(objects[i].type, type) == 0 && strcmp(objects[i].name, name) == 0) {
             return i;
@@ -222,9 +123,11 @@ static int judge(const struct canary__sqlite *store, sqlite3_stmt *row, uint32_t
     const char *name = column(row, 1);
     const char *table = column(row, 2);
     const char *sql = column(row, 3);
-    int ours = find(version_1, OBJECTS, type, name);
+    const struct canary__sqlite_kind *kind = store->kind;
+    int ours = find(kind->objects, kind->object_count, type, name);
     int other = find(tolerated, TOLERATED, type, name);
-    const struct object *object = ours >= 0 ? &version_1[ours] : &tolerated[other < 0 ? 0 : other];
+    const struct canary__sqlite_object *object =
+        ours >= 0 ? &kind->objects[ours] : &tolerated[other < 0 ? 0 : other];
 
     if (ours < 0 && other < 0) {
         return canary__fail(error, CANARY_E_HOSTILE, 0,
@@ -265,13 +168,13 @@ static int check_objects(const struct canary__sqlite *store, struct canary__sqli
     if (rc != SQLITE_DONE) {
         return canary__sqlite_fail(store, conn->db, rc, "read its schema", error);
     }
-    for (int i = 0; i < OBJECTS; i++) {
+    for (int i = 0; i < store->kind->object_count; i++) {
         if ((seen & 1u << i) == 0) {
             return canary__fail(error, CANARY_E_CORRUPT, 0,
                                 "%s: the %s '%s' is missing from its schema; restore a copy of the "
                                 "store",
-                                canary__sqlite_short(store->path), version_1[i].type,
-                                version_1[i].name);
+                                canary__sqlite_short(store->path), store->kind->objects[i].type,
+                                store->kind->objects[i].name);
         }
     }
     return CANARY_OK;
@@ -283,18 +186,18 @@ int canary__sqlite_schema_check(const struct canary__sqlite *store,
     const char *path = canary__sqlite_short(store->path);
     int rc;
 
-    if (header->application_id != CANARY__SQLITE_APPLICATION_ID) {
+    if (header->application_id != store->kind->application_id) {
         return canary__fail(error, CANARY_E_NOT_A_STORE, 0,
-                            "%s: a SQLite database, but not a canary store (application_id 0x%08x "
+                            "%s: a SQLite database, but not a canary %s (application_id 0x%08x "
                             "instead of 0x%08x); name another path",
-                            path, header->application_id,
-                            (unsigned int)CANARY__SQLITE_APPLICATION_ID);
+                            path, store->kind->what, header->application_id,
+                            store->kind->application_id);
     }
-    if (header->version > CANARY__SQLITE_VERSION) {
+    if (header->version > store->kind->version) {
         return canary__fail(error, CANARY_E_NEWER, 0,
                             "%s: written by a newer libcanary (schema version %u, this library "
-                            "knows up to %d); upgrade this program",
-                            path, header->version, CANARY__SQLITE_VERSION);
+                            "knows up to %u); upgrade this program",
+                            path, header->version, store->kind->version);
     }
     if (header->version == 0) {
         return canary__fail(error, CANARY_E_CORRUPT, 0,
@@ -320,43 +223,14 @@ int canary__sqlite_schema_check(const struct canary__sqlite *store,
     return rc;
 }
 
-static int migrate_0_to_1(struct canary__sqlite_conn *conn) {
-    int rc = SQLITE_OK;
-
-    for (int i = 0; i < OBJECTS && rc == SQLITE_OK; i++) {
-        rc = sqlite3_exec(conn->db, version_1[i].sql, NULL, NULL, NULL);
-    }
-    if (rc == SQLITE_OK) {
-        rc = canary__sqlite_secret_make(conn);
-    }
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_exec(conn->db, "PRAGMA application_id=0x43414E59", NULL, NULL, NULL);
-    }
-    return rc;
-}
-
-/* The step from version i to version i + 1, and the number that records it. */
-static const struct {
-    int (*step)(struct canary__sqlite_conn *conn);
-    const char *record;
-} migrations[] = {
-    { migrate_0_to_1, "PRAGMA user_version=1" },
-};
-
-_Static_assert(sizeof migrations / sizeof migrations[0] == CANARY__SQLITE_VERSION,
-               "a migration to each version");
-
 int canary__sqlite_migrate(const struct canary__sqlite *store, struct canary__sqlite_conn *conn,
                            uint32_t from, canary_error *error) {
     uint32_t patience = conn->patience;
 
     conn->patience = UINT32_MAX;
-    for (uint32_t i = from; i < CANARY__SQLITE_VERSION; i++) {
-        int rc = migrations[i].step(conn);
+    for (uint32_t i = from; i < store->kind->version; i++) {
+        int rc = store->kind->migrations[i](conn);
 
-        if (rc == SQLITE_OK) {
-            rc = sqlite3_exec(conn->db, migrations[i].record, NULL, NULL, NULL);
-        }
         if (rc != SQLITE_OK) {
             return canary__sqlite_fail(store, conn->db, rc, "bring it to this version", error);
         }

@@ -56,7 +56,7 @@ static int fail_step(struct canary__sqlite_tx *tx, int rc, const char *doing, ca
 /* SQLite ends a transaction by itself on some errors; a write then would commit on its own. */
 static int usable(struct canary__sqlite_tx *tx, int table, const canary_storage_table **out,
                   canary_error *error) {
-    int rc = canary__shape_table(&canary__set_decisions, table, out, error);
+    int rc = canary__shape_table(tx->store->kind->set, table, out, error);
 
     if (rc != CANARY_OK) {
         return rc;
@@ -231,9 +231,8 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
     kept = filtered(tx->conn, table, range);
     filter = kept != NULL;
     if (!filter) {
-        kept =
-            &tx->conn
-                 ->read[number - 1][range->key_count][range->after != NULL][range->descending != 0];
+        kept = &tx->conn->read[number - tx->store->kind->set->first][range->key_count]
+                              [range->after != NULL][range->descending != 0];
     }
     /* Taken out while it runs, so a sink may read as well. */
     statement = *kept;
@@ -270,15 +269,24 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
 
 /* -- write and remove -- */
 
+/* Measurements are replaced where they are: a row that is merged into again and again would otherwise
+ * leave its place, and its index entry, each time. */
 static void write_sql(const canary_storage_table *table, struct text *text) {
-    add(text, "INSERT %sINTO %s (", table->table == CANARY_TABLE_CHANGES ? "" : "OR REPLACE ",
-        table->name);
+    int in_place = table->table >= CANARY_TABLE_FIRST_MEASUREMENT;
+
+    add(text, "INSERT %sINTO %s (",
+        in_place || table->table == CANARY_TABLE_CHANGES ? "" : "OR REPLACE ", table->name);
     add_columns(text, table);
     add(text, ") VALUES (?");
     for (uint32_t i = 1; i < table->column_count; i++) {
         add(text, ", ?");
     }
     add(text, ")");
+    for (uint32_t i = table->key_count; in_place && i < table->column_count; i++) {
+        add(text, "%s%s = excluded.%s",
+            i == table->key_count ? " ON CONFLICT DO UPDATE SET " : ", ", table->columns[i],
+            table->columns[i]);
+    }
 }
 
 static int bind_row(sqlite3_stmt *statement, const canary_storage_table *table,
@@ -309,7 +317,7 @@ int canary__sqlite_write(void *transaction, const canary_storage_row *row, canar
     if (rc != CANARY_OK) {
         return rc;
     }
-    statement = &tx->conn->write[row->table - 1];
+    statement = &tx->conn->write[row->table - tx->store->kind->set->first];
     rc = SQLITE_OK;
     if (*statement == NULL) {
         struct text text = { { 0 }, 0 };
@@ -360,7 +368,7 @@ int canary__sqlite_remove(void *transaction, int number, const canary_storage_va
     if (rc != CANARY_OK) {
         return rc;
     }
-    statement = &tx->conn->remove[number - 1];
+    statement = &tx->conn->remove[number - tx->store->kind->set->first];
     rc = SQLITE_OK;
     if (*statement == NULL) {
         struct text text = { { 0 }, 0 };

@@ -2,7 +2,8 @@
 /* Begin, end, token.
  *
  * Reading: one connection stays open, because 64 processes look at the same moment after each
- * change and opening costs more than looking. Writing: a connection of its own for each change. */
+ * change and opening costs more than looking. Writing decisions: a connection of its own for each
+ * change. Writing measurements: one stays open, since the next tick comes in seconds. */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -148,7 +149,7 @@ static int enter(struct canary__sqlite *store, struct canary__sqlite_conn *conn,
         rc = canary__sqlite_schema_check(store, conn, &tx->header, error);
     }
     /* Under the lock, so of two processes that find an old store one migrates it. */
-    if (rc == CANARY_OK && tx->header.version < CANARY__SQLITE_VERSION) {
+    if (rc == CANARY_OK && tx->header.version < store->kind->version) {
         rc = canary__sqlite_migrate(store, conn, tx->header.version, error);
     }
     return rc;
@@ -203,6 +204,13 @@ static int begin_write(struct canary__sqlite *store, canary_error *error) {
     }
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         rc = begin_write_once(store, tx, error);
+        if (rc == CANARY_E_NO_STORE && store->kind == &canary__sqlite_measurements &&
+            (store->flags & CANARY_OPEN_CREATE) != 0) {
+            rc = canary__sqlite_create(store, error);
+            if (rc == CANARY_OK) {
+                rc = begin_write_once(store, tx, error);
+            }
+        }
         /* Replaced between a look at the path and the lock on the file: the next look sees that. */
         if (rc != CANARY_E_REPLACED) {
             break;
@@ -268,7 +276,7 @@ static int commit(struct canary__sqlite_tx *tx, canary_error *error) {
                             "all of it",
                             canary__sqlite_short(store->path));
     }
-    if (!tx->header.wal) {
+    if (!tx->header.wal && store->kind == &canary__sqlite_decisions) {
         canary__sqlite_reserve_pages(conn);
         canary__sqlite_reserve_journal(conn);
     }
@@ -293,6 +301,10 @@ static int end_write(struct canary__sqlite_tx *tx, int keep, canary_error *error
     int rc = keep ? commit(tx, error) : CANARY_OK;
 
     roll_back(tx->conn);
+    if (store->kind == &canary__sqlite_measurements && rc == CANARY_OK && tx->failed == 0 &&
+        !tx->conn->broken && !tx->header.wal) {
+        return rc;
+    }
     if (keep && rc == CANARY_OK) {
         /* Closing takes as long as everybody else's look at the change, and nobody is to wait for
          * it: the bell comes first. */

@@ -13,6 +13,7 @@
 
 struct whole {
     struct canary__hooks hooks;
+    const struct canary__set *set;
     canary_storage_methods author;
     void *store; /* the author's, and its transaction */
     void *transaction;
@@ -21,7 +22,7 @@ struct whole {
     void *rows;
     int mode;
     int failed; /* what the loading of a table came to in this transaction */
-    int loaded[CANARY_TABLE_COUNT + 1];
+    int loaded[CANARY__SET_MOST];
 };
 
 static const canary_storage_range everything = { .size = (uint32_t)sizeof everything };
@@ -83,7 +84,7 @@ static int take_row(void *user_data, const canary_storage_row *row) {
 static int load(struct whole *whole, int number, canary_error *error) {
     struct loading loading = { whole, NULL, error, CANARY_OK };
     canary_error own = CANARY_ERROR_INIT;
-    int code = canary__shape_table(&canary__set_decisions, number, &loading.table, error);
+    int code = canary__shape_table(whole->set, number, &loading.table, error);
 
     if (code != CANARY_OK) {
         return code;
@@ -94,7 +95,7 @@ static int load(struct whole *whole, int number, canary_error *error) {
                             "%s: reading has failed before in this transaction; end it",
                             loading.table->name);
     }
-    if (whole->loaded[number]) {
+    if (whole->loaded[number - whole->set->first]) {
         return CANARY_OK;
     }
     code = whole->author.read(whole->transaction, number, &everything, take_row, &loading, &own);
@@ -103,7 +104,7 @@ static int load(struct whole *whole, int number, canary_error *error) {
     } else if (code != CANARY_OK) {
         canary__fail_copy(error, &own);
     }
-    whole->loaded[number] = code == CANARY_OK;
+    whole->loaded[number - whole->set->first] = code == CANARY_OK;
     whole->failed = code;
     return code;
 }
@@ -122,10 +123,12 @@ static int save(struct whole *whole, canary_error *error) {
     int code = CANARY_OK;
 
     /* All of it before the first row goes out: what is missing then would be lost. */
-    for (int number = 1; number <= CANARY_TABLE_COUNT && code == CANARY_OK; number++) {
+    for (int number = whole->set->first; number <= whole->set->last && code == CANARY_OK;
+         number++) {
         code = load(whole, number, error);
     }
-    for (int number = 1; number <= CANARY_TABLE_COUNT && code == CANARY_OK; number++) {
+    for (int number = whole->set->first; number <= whole->set->last && code == CANARY_OK;
+         number++) {
         code = whole->memory.read(whole->rows, number, &everything, give_row, &saving, error);
         code = code == CANARY_OK ? saving.code : code;
     }
@@ -252,6 +255,9 @@ static void before_fork(void *pointer) {
     whole->author.before_fork(whole->store);
 }
 
+static int measurements(void *pointer, int create, canary_storage_methods *methods,
+                        void **implementation, canary_error *error);
+
 static canary_storage_methods around(const canary_storage_methods *author) {
     return (canary_storage_methods){
         .size = (uint32_t)sizeof *author,
@@ -269,6 +275,7 @@ static canary_storage_methods around(const canary_storage_methods *author) {
         .check = author->check == NULL ? NULL : check,
         .before_fork = author->before_fork == NULL ? NULL : before_fork,
         .secret = author->secret == NULL ? NULL : secret,
+        .measurements = author->measurements == NULL ? NULL : measurements,
     };
 }
 
@@ -283,34 +290,28 @@ static void put_methods(canary_storage_methods *to, const canary_storage_methods
     to->size = size;
 }
 
-int canary_storage_make_whole(canary_storage_methods *methods, void **implementation,
-                              canary_error *error) {
-    const canary_options options = CANARY_OPTIONS_INIT;
+static int make(const struct canary__hooks *hooks, const struct canary__set *set,
+                canary_storage_methods *methods, void **implementation, canary_error *error) {
     canary_storage_methods given = { 0 };
-    struct canary__hooks hooks;
     struct whole *whole;
     int code;
 
-    if (methods == NULL || implementation == NULL) {
-        return canary__fail(error, CANARY_E_INVALID, 0,
-                            "methods and implementation are needed; NULL was given");
-    }
     if (methods->size >= offsetof(canary_storage_methods, token)) {
         memcpy(&given, methods, methods->size < sizeof given ? methods->size : sizeof given);
     }
     given.remove = remove_row; /* need not be there, and is never called */
-    canary__hooks_init(&hooks, &options);
-    whole = canary__alloc(&hooks, sizeof *whole);
+    whole = canary__alloc(hooks, sizeof *whole);
     if (whole == NULL) {
         return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
     }
-    whole->hooks = hooks;
+    whole->hooks = *hooks;
+    whole->set = set;
     code = canary__storage_admit(&given, &whole->author, error);
     if (code == CANARY_OK) {
-        code = canary__memory_open(&whole->hooks, &whole->memory, &whole->kept, error);
+        code = canary__memory_open_set(&whole->hooks, set, &whole->memory, &whole->kept, error);
     }
     if (code != CANARY_OK) {
-        canary__free(&hooks, whole, sizeof *whole);
+        canary__free(hooks, whole, sizeof *whole);
         return code;
     }
     given = around(&whole->author);
@@ -318,4 +319,33 @@ int canary_storage_make_whole(canary_storage_methods *methods, void **implementa
     whole->store = *implementation;
     *implementation = whole;
     return CANARY_OK;
+}
+
+static int measurements(void *pointer, int create, canary_storage_methods *methods,
+                        void **implementation, canary_error *error) {
+    struct whole *whole = pointer;
+    int code = whole->author.measurements(whole->store, create, methods, implementation, error);
+
+    if (code != CANARY_OK || methods->size > CANARY_STORAGE_METHODS_ROOM ||
+        methods->size < offsetof(canary_storage_methods, token) || methods->remove != NULL) {
+        return code;
+    }
+    code = make(&whole->hooks, &canary__set_measurements, methods, implementation, error);
+    if (code != CANARY_OK && methods->close != NULL) {
+        methods->close(*implementation);
+    }
+    return code;
+}
+
+int canary_storage_make_whole(canary_storage_methods *methods, void **implementation,
+                              canary_error *error) {
+    const canary_options options = CANARY_OPTIONS_INIT;
+    struct canary__hooks hooks;
+
+    if (methods == NULL || implementation == NULL) {
+        return canary__fail(error, CANARY_E_INVALID, 0,
+                            "methods and implementation are needed; NULL was given");
+    }
+    canary__hooks_init(&hooks, &options);
+    return make(&hooks, &canary__set_decisions, methods, implementation, error);
 }
