@@ -194,24 +194,17 @@ static int64_t take_extreme(const struct look *look, const struct block *block, 
     return extreme;
 }
 
-/* Of a coded extreme, which is odd. */
-static int64_t decoded(int64_t coded) {
-    return (coded - 1) / 2;
-}
-
 static int put_value(const struct look *look, const struct block *block, int cohort,
                      const struct canary__declared *metric, const struct canary__value_slot *slot) {
     size_t base = cohort == CANARY_NEW ? metric->stride / 2 : 0;
     uint64_t high = load(&slot->sum_high);
     struct canary__tally *tally;
-    int64_t minimum = 0;
-    int64_t maximum = 0;
-    int64_t mean;
+    int64_t least = 0;
+    int64_t most = 0;
 
     if (look->since_last) {
-        minimum =
-            take_extreme(look, block, base + offsetof(struct canary__value_slot, minimum), -1);
-        maximum = take_extreme(look, block, base + offsetof(struct canary__value_slot, maximum), 1);
+        least = take_extreme(look, block, base + offsetof(struct canary__value_slot, minimum), -1);
+        most = take_extreme(look, block, base + offsetof(struct canary__value_slot, maximum), 1);
     }
     if (load(&slot->n) == 0) {
         return CANARY_OK; /* a record half done: its extremes wait for it in LAST */
@@ -230,11 +223,8 @@ static int put_value(const struct look *look, const struct block *block, int coh
         (struct canary__wide){
             high << 32, high >> 32 | ((int64_t)high < 0 ? UINT64_C(0xffffffff00000000) : 0) });
     add_squares(tally, slot->squares);
-    /* Recorders set extremes before they count, but nothing orders that for this thread: without
-     * extremes the mean stands for them until the next gathering brings them. */
-    mean = (int64_t)(canary__wide_double_signed(tally->sum) / (double)load(&slot->n));
-    tally->minimum = minimum != 0 ? decoded(minimum) : mean;
-    tally->maximum = maximum != 0 ? decoded(maximum) : mean;
+    tally->least = least;
+    tally->most = most;
     return CANARY_OK;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/page.h"
 #include "control/store.h"
+#include "observe/observation.h"
 
 /* A region of mostly untouched slots must not become resident by two megabytes at a time. */
 static void *wiped_pages(size_t size) {
@@ -80,6 +81,7 @@ struct canary__observer *canary__observer_make(canary_ctx *ctx) {
             canary__observer_free(made);
             observer = none;
         }
+        canary__observation_attach(canary_ctx_store(ctx));
     }
     return observer;
 }
