@@ -171,14 +171,15 @@ typedef struct canary_storage_methods {
      * Absent: the bell only wakes, and everybody looks. */
     int (*secret)(void *transaction, uint8_t *secret, canary_error *error);
     /* Opens the store that keeps measurements, apart from the decisions, so that nothing that happens to
-     * it delays a change: fills in methods and implementation of a store of its own, which has the tables
-     * CANARY_TABLE_FIRST_MEASUREMENT to _LAST_MEASUREMENT and is closed by its own `close`, before this
-     * store or after it. `methods` points to CANARY_STORAGE_METHODS_ROOM zeroed bytes; `secret`, `doorbell`,
-     * `wait` and `measurements` of it are never asked for. Several may be open at once, and see the same data.
-     * It must be quick and wait for nothing: trouble with what is there is told by begin(), each time.
-     * `create` 0: CANARY_E_NO_STORE when there is nothing yet. `create` 1: a begin(WRITE) that finds
-     * nothing makes it; a begin(READ) says CANARY_E_NO_STORE. Called with the other operations, one at a
-     * time. Absent: no measurements are kept. */
+     * it delays a change. Fills in methods and implementation of a store of its own, with the tables
+     * CANARY_TABLE_FIRST_MEASUREMENT to _LAST_MEASUREMENT; `methods` points to
+     * CANARY_STORAGE_METHODS_ROOM zeroed bytes. Its `close` may come before that of this store or
+     * after it; several may be open at once, each with a lock of its own, and see the same data. Its
+     * `secret`, `doorbell`, `wait` and `measurements` are never asked for.
+     * Called with the other operations, one at a time, and must wait for nothing: trouble with what is
+     * there is told by begin(). `create` 0: CANARY_E_NO_STORE when there is nothing yet. `create` 1: a
+     * begin(WRITE) that finds nothing makes it; a begin(READ) may say CANARY_E_NO_STORE until then.
+     * Absent: no measurements are kept. */
     int (*measurements)(void *store, int create, struct canary_storage_methods *methods,
                         void **implementation, canary_error *error);
 } canary_storage_methods;

@@ -10,11 +10,11 @@ static int skip(struct canary__suite *suite, const char *operation) {
     return CANARY__SUITE_SKIPPED;
 }
 
-static int put_flag(struct canary__suite *suite, struct canary__suite_handle *handle,
-                    const char *name, int commit) {
+static int put_number(struct canary__suite *suite, struct canary__suite_handle *handle,
+                      const char *name, int commit) {
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
     CANARY__SUITE_TRY(canary__suite_put(
-        suite, handle, canary__suite_row_new(suite, CANARY_TABLE_FLAGS, name, 0, NULL, 0)));
+        suite, handle, canary__suite_row_new(suite, suite->tables->numbers, name, 0, NULL, 0)));
     return canary__suite_end(suite, handle, commit);
 }
 
@@ -40,10 +40,10 @@ static int follow(struct canary__suite *suite, struct canary__suite_handle *writ
         CANARY__SUITE_TRY(get_token(suite, watcher, &after));
         CANARY__SUITE_REQUIRE(suite, before == after,
                               "the token moved although nothing was committed");
-        CANARY__SUITE_TRY(put_flag(suite, writer, "a", 0));
+        CANARY__SUITE_TRY(put_number(suite, writer, "a", 0));
         CANARY__SUITE_TRY(get_token(suite, watcher, &after));
         CANARY__SUITE_REQUIRE(suite, before == after, "the token moved after a rollback");
-        CANARY__SUITE_TRY(put_flag(suite, writer, "a", 1));
+        CANARY__SUITE_TRY(put_number(suite, writer, "a", 1));
         CANARY__SUITE_TRY(get_token(suite, watcher, &after));
         CANARY__SUITE_REQUIRE(suite, before != after, "the token did not move after a commit");
         before = after;
@@ -75,10 +75,10 @@ int canary__suite_check_before_fork(struct canary__suite *suite) {
         return skip(suite, "before_fork");
     }
     handle->methods.before_fork(handle->store);
-    CANARY__SUITE_TRY(put_flag(suite, handle, "a", 1));
+    CANARY__SUITE_TRY(put_number(suite, handle, "a", 1));
     handle->methods.before_fork(handle->store);
     handle->methods.before_fork(handle->store);
-    return canary__suite_counts(suite, handle, CANARY_TABLE_FLAGS, 1, "after before_fork");
+    return canary__suite_counts(suite, handle, suite->tables->numbers, 1, "after before_fork");
 }
 
 int canary__suite_check_doorbell(struct canary__suite *suite) {
@@ -92,7 +92,7 @@ int canary__suite_check_doorbell(struct canary__suite *suite) {
     path = handle->methods.doorbell(handle->store);
     CANARY__SUITE_REQUIRE(suite, path == NULL || path[0] == '/',
                           "the doorbell's path must be absolute: programs change their directory");
-    CANARY__SUITE_TRY(put_flag(suite, handle, "a", 1));
+    CANARY__SUITE_TRY(put_number(suite, handle, "a", 1));
     CANARY__SUITE_REQUIRE(suite, path == handle->methods.doorbell(handle->store),
                           "the doorbell's path must live as long as the store");
     return 1;
@@ -113,7 +113,7 @@ int canary__suite_check_integrity(struct canary__suite *suite) {
     if (handle->methods.check == NULL) {
         return skip(suite, "check");
     }
-    CANARY__SUITE_TRY(put_flag(suite, handle, "a", 1));
+    CANARY__SUITE_TRY(put_number(suite, handle, "a", 1));
     code = handle->methods.check(handle->store, complain, suite, &suite->error);
     CANARY__SUITE_REQUIRE(suite, code == CANARY_OK, "check returned %s: %s",
                           canary_error_name(code), suite->error.message);
@@ -160,7 +160,7 @@ static int same_secret(struct canary__suite *suite, struct canary__suite_handle 
     uint8_t seen[CANARY__SUITE_SECRET];
 
     CANARY__SUITE_TRY(get_secret(suite, first, CANARY_STORAGE_WRITE, made));
-    CANARY__SUITE_TRY(put_flag(suite, first, "a", 1));
+    CANARY__SUITE_TRY(put_number(suite, first, "a", 1));
     CANARY__SUITE_TRY(get_secret(suite, second, CANARY_STORAGE_READ, seen));
     CANARY__SUITE_REQUIRE(suite, memcmp(made, seen, sizeof made) == 0,
                           "the secret is another one each time");

@@ -54,10 +54,11 @@ int canary__suite_check_text_order(struct canary__suite *suite) {
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         CANARY__SUITE_TRY(canary__suite_put(
-            suite, handle, canary__suite_row_new(suite, CANARY_TABLE_FLAGS, names[i], 0, NULL, 0)));
+            suite, handle,
+            canary__suite_row_new(suite, suite->tables->numbers, names[i], 0, NULL, 0)));
     }
     CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
-    return whole(suite, handle, CANARY_TABLE_FLAGS, sizeof names / sizeof names[0]);
+    return whole(suite, handle, suite->tables->numbers, sizeof names / sizeof names[0]);
 }
 
 int canary__suite_check_blob_order(struct canary__suite *suite) {
@@ -87,19 +88,21 @@ int canary__suite_check_blob_order(struct canary__suite *suite) {
 }
 
 int canary__suite_check_integer_order(struct canary__suite *suite) {
-    static const int64_t ids[] = { 10,         9,   1,   100,   2,  99, INT64_MAX, INT64_MAX - 1,
-                                   4294967296, 256, 255, 65536, 11, 20 };
+    static const int64_t ids[] = { 10, 9, 1, 100, 2, 99, INT64_MAX, INT64_MAX - 1, 4294967296, 256,
+                                   255, 65536, 11, 20,
+                                   /* of measurements only */
+                                   -1, 0, -2, INT64_MIN };
+    size_t count = sizeof ids / sizeof ids[0] - (suite->measurements ? 0 : 4);
     struct canary__suite_handle *handle;
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
-    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         CANARY__SUITE_TRY(canary__suite_put(
-            suite, handle,
-            canary__suite_row_new(suite, CANARY_TABLE_CHANGES, "", ids[i], NULL, 0)));
+            suite, handle, canary__suite_row_new(suite, suite->tables->rows, "", ids[i], NULL, 0)));
     }
     CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
-    return whole(suite, handle, CANARY_TABLE_CHANGES, sizeof ids / sizeof ids[0]);
+    return whole(suite, handle, suite->tables->rows, count);
 }
 
 /* What `range` must give of the rows `all`, which are in ascending order. */
@@ -192,21 +195,19 @@ int canary__suite_check_ranges(struct canary__suite *suite) {
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
     for (int name = 0; name < 7; name++) {
         for (int i = 0; i < 6; i++) {
-            for (int table = 1; table < CANARY_TABLE_CHANGES; table++) {
+            for (int table = suite->tables->first; table <= suite->tables->last; table++) {
+                int number = table == CANARY_TABLE_CHANGES ? name * 6 + i + 1 : i * 7;
+
                 CANARY__SUITE_TRY(
                     canary__suite_put(suite, handle,
-                                      canary__suite_row_new(suite, table, names[name], i * 7,
+                                      canary__suite_row_new(suite, table, names[name], number,
                                                             ids[i], strlen(ids[i]))));
             }
-            CANARY__SUITE_TRY(
-                canary__suite_put(suite, handle,
-                                  canary__suite_row_new(suite, CANARY_TABLE_CHANGES, names[name],
-                                                        name * 6 + i + 1, NULL, 0)));
         }
     }
     CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_READ));
-    for (int table = 1; table <= CANARY_TABLE_COUNT && passed; table++) {
+    for (int table = suite->tables->first; table <= suite->tables->last && passed; table++) {
         passed =
             canary__suite_read(suite, handle, table, NULL, &all) && all_ranges(suite, handle, &all);
         if (passed && canary_storage_table_get(table)->types[0] == CANARY_VALUE_TEXT) {
@@ -226,20 +227,20 @@ int canary__suite_check_early_end(struct canary__suite *suite) {
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
     for (int i = 1; i <= 10; i++) {
         CANARY__SUITE_TRY(canary__suite_put(
-            suite, handle, canary__suite_row_new(suite, CANARY_TABLE_CHANGES, "", i, NULL, 0)));
+            suite, handle, canary__suite_row_new(suite, suite->tables->rows, "", i, NULL, 0)));
     }
     CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_READ));
     for (size_t stop = 1; stop <= 3 && passed; stop++) {
         list.stop_after = stop;
-        passed = canary__suite_read(suite, handle, CANARY_TABLE_CHANGES, NULL, &list);
+        passed = canary__suite_read(suite, handle, suite->tables->rows, NULL, &list);
         if (passed && list.count != stop) {
             passed = canary__suite_fail(suite, "%zu rows came, the sink ended the reading at %zu",
                                         list.count, stop);
         }
     }
     list.stop_after = 0;
-    passed = passed && canary__suite_read(suite, handle, CANARY_TABLE_CHANGES, NULL, &list);
+    passed = passed && canary__suite_read(suite, handle, suite->tables->rows, NULL, &list);
     if (passed && list.count != 10) {
         passed = canary__suite_fail(suite, "after an early end a full reading gave %zu rows of 10",
                                     list.count);
@@ -256,6 +257,7 @@ static double milliseconds(void) {
 }
 
 int canary__suite_check_large(struct canary__suite *suite) {
+    int table = suite->measurements ? CANARY_TABLE_TICKS : CANARY_TABLE_OVERRIDES;
     struct canary__suite_handle *handle;
     double start;
     double written;
@@ -266,15 +268,16 @@ int canary__suite_check_large(struct canary__suite *suite) {
     for (uint64_t i = 0; i < MANY; i++) {
         char id[32];
         /* An odd factor, so that the keys come in no order and none twice. */
-        int length = snprintf(id, sizeof id, "%08x", (unsigned int)(i * 2654435761u));
+        unsigned int key = (unsigned int)(i * 2654435761u);
+        int length = snprintf(id, sizeof id, "%08x", key);
 
         CANARY__SUITE_TRY(canary__suite_put(
             suite, handle,
-            canary__suite_row_new(suite, CANARY_TABLE_OVERRIDES, "large", 0, id, (size_t)length)));
+            canary__suite_row_new(suite, table, "large", (int64_t)key, id, (size_t)length)));
     }
     CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
     written = milliseconds();
-    CANARY__SUITE_TRY(whole(suite, handle, CANARY_TABLE_OVERRIDES, MANY));
+    CANARY__SUITE_TRY(whole(suite, handle, table, MANY));
     canary__suite_fail(suite, "%d rows written in %.0f ms, read twice in %.0f ms", MANY,
                        written - start, milliseconds() - written);
     return 1;

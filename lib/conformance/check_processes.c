@@ -81,23 +81,17 @@ static int say(struct canary__suite *suite, int to, int passed) {
     return passed;
 }
 
-static canary_storage_row *flag(struct canary__suite *suite, const char *name, int64_t at) {
-    canary_storage_row *row = canary__suite_row_new(suite, CANARY_TABLE_FLAGS, name, 0, NULL, 0);
-
-    canary__suite_row_value(row, "updated_at")->integer = at;
-    return row;
-}
-
-/* The `updated_at` of a flag, which these checks use as a number; -1 when it is not there. */
+/* A number, or -1 when it is not there. */
 static int read_number(struct canary__suite *suite, struct canary__suite_handle *handle,
                        const char *name, int64_t *out) {
     canary_storage_value key = { CANARY_VALUE_TEXT, 0, 0, name, strlen(name) };
     canary_storage_range range = { (uint32_t)sizeof range, 1, 0, 0, 0, &key, NULL, NULL };
     struct canary__suite_list list = { 0 };
-    int passed = canary__suite_read(suite, handle, CANARY_TABLE_FLAGS, &range, &list);
+    int passed = canary__suite_read(suite, handle, suite->tables->numbers, &range, &list);
 
-    *out = passed && list.count == 1 ? canary__suite_row_value(list.rows[0], "updated_at")->integer
-                                     : -1;
+    *out = passed && list.count == 1
+               ? canary__suite_row_value(list.rows[0], suite->tables->number)->integer
+               : -1;
     canary__suite_list_clear(&list);
     return passed;
 }
@@ -113,7 +107,8 @@ static int increment(struct canary__suite *suite) {
 
         CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
         CANARY__SUITE_TRY(read_number(suite, handle, "number", &number));
-        CANARY__SUITE_TRY(canary__suite_put(suite, handle, flag(suite, "number", number + 1)));
+        CANARY__SUITE_TRY(canary__suite_put(suite, handle,
+                                            canary__suite_row_number(suite, "number", number + 1)));
         CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
     }
     return 1;
@@ -132,7 +127,8 @@ int canary__suite_check_two_writers(struct canary__suite *suite) {
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
-    CANARY__SUITE_TRY(canary__suite_put(suite, handle, flag(suite, "number", 0)));
+    CANARY__SUITE_TRY(
+        canary__suite_put(suite, handle, canary__suite_row_number(suite, "number", 0)));
     CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
     CANARY__SUITE_TRY(spawn(suite, increment_and_say, &first));
     passed = spawn(suite, increment_and_say, &second) && join(suite, &second);
@@ -154,8 +150,8 @@ static int write_pairs(struct canary__suite *suite, int to) {
 
     for (int i = 1; i <= PAIRS && passed; i++) {
         passed = canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE) &&
-                 canary__suite_put(suite, handle, flag(suite, "left", i)) &&
-                 canary__suite_put(suite, handle, flag(suite, "right", i)) &&
+                 canary__suite_put(suite, handle, canary__suite_row_number(suite, "left", i)) &&
+                 canary__suite_put(suite, handle, canary__suite_row_number(suite, "right", i)) &&
                  canary__suite_end(suite, handle, 1);
     }
     return say(suite, to, passed);
@@ -206,11 +202,12 @@ static int leave_unfinished(struct canary__suite *suite, int to) {
     (void)to;
     CANARY__SUITE_TRY(canary__suite_open(suite, 0, &handle));
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
-    CANARY__SUITE_TRY(canary__suite_put(suite, handle, flag(suite, "kept", 2)));
-    CANARY__SUITE_TRY(canary__suite_put(suite, handle, flag(suite, "added", 2)));
+    CANARY__SUITE_TRY(canary__suite_put(suite, handle, canary__suite_row_number(suite, "kept", 2)));
+    CANARY__SUITE_TRY(
+        canary__suite_put(suite, handle, canary__suite_row_number(suite, "added", 2)));
     for (int i = 1; i <= 500; i++) {
         CANARY__SUITE_TRY(canary__suite_put(
-            suite, handle, canary__suite_row_new(suite, CANARY_TABLE_CHANGES, "", i, NULL, 0)));
+            suite, handle, canary__suite_row_new(suite, suite->tables->rows, "", i, NULL, 0)));
     }
     return 1;
 }
@@ -230,7 +227,7 @@ int canary__suite_check_unfinished(struct canary__suite *suite) {
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
-    CANARY__SUITE_TRY(canary__suite_put(suite, handle, flag(suite, "kept", 1)));
+    CANARY__SUITE_TRY(canary__suite_put(suite, handle, canary__suite_row_number(suite, "kept", 1)));
     CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
     for (int way = 0; way < 2; way++) {
         CANARY__SUITE_TRY(spawn(suite, ways[way], &child));
@@ -240,9 +237,9 @@ int canary__suite_check_unfinished(struct canary__suite *suite) {
         CANARY__SUITE_TRY(read_number(suite, handle, "kept", &kept));
         CANARY__SUITE_TRY(canary__suite_end(suite, handle, 0));
         CANARY__SUITE_REQUIRE(suite, kept == 1, "a change is there that was not committed");
-        CANARY__SUITE_TRY(canary__suite_counts(suite, handle, CANARY_TABLE_FLAGS, 1,
+        CANARY__SUITE_TRY(canary__suite_counts(suite, handle, suite->tables->numbers, 1,
                                                "after a process died before its commit"));
-        CANARY__SUITE_TRY(canary__suite_counts(suite, handle, CANARY_TABLE_CHANGES, 0,
+        CANARY__SUITE_TRY(canary__suite_counts(suite, handle, suite->tables->rows, 0,
                                                "after a process died before its commit"));
         /* Its lock died with it. */
         CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
@@ -266,10 +263,10 @@ static int commit_and_tell(struct canary__suite *suite, int to) {
     for (;;) {
         number++;
         CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
-        CANARY__SUITE_TRY(canary__suite_put(suite, handle, flag(suite, "number", number)));
+        CANARY__SUITE_TRY(
+            canary__suite_put(suite, handle, canary__suite_row_number(suite, "number", number)));
         CANARY__SUITE_TRY(canary__suite_put(
-            suite, handle,
-            canary__suite_row_new(suite, CANARY_TABLE_CHANGES, "", number, NULL, 0)));
+            suite, handle, canary__suite_row_new(suite, suite->tables->rows, "", number, NULL, 0)));
         CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
         if (write(to, &number, sizeof number) != (ssize_t)sizeof number) {
             return 0;
@@ -299,6 +296,10 @@ static int crash_once(struct canary__suite *suite, int64_t *told) {
     return 1;
 }
 
+static int64_t last_key(const canary_storage_row *row) {
+    return row->values[canary_storage_table_get(row->table)->key_count - 1].integer;
+}
+
 int canary__suite_check_crash(struct canary__suite *suite) {
     struct canary__suite_handle *handle;
     struct canary__suite_list list = { 0 };
@@ -308,20 +309,21 @@ int canary__suite_check_crash(struct canary__suite *suite) {
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
     CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
-    CANARY__SUITE_TRY(canary__suite_put(suite, handle, flag(suite, "number", 0)));
+    CANARY__SUITE_TRY(
+        canary__suite_put(suite, handle, canary__suite_row_number(suite, "number", 0)));
     CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
     for (int i = 0; i < CRASHES; i++) {
         CANARY__SUITE_TRY(crash_once(suite, &told));
         CANARY__SUITE_TRY(canary__suite_open(suite, 0, &handle));
         CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_READ));
         CANARY__SUITE_TRY(read_number(suite, handle, "number", &number));
-        passed = canary__suite_read(suite, handle, CANARY_TABLE_CHANGES, NULL, &list);
+        passed = canary__suite_read(suite, handle, suite->tables->rows, NULL, &list);
         if (passed && (number < told || number > told + 1)) {
             passed = canary__suite_fail(suite, "%lld commits were acknowledged, %lld are there",
                                         (long long)told, (long long)number);
         }
         if (passed && (list.count != (size_t)number ||
-                       (number > 0 && list.rows[number - 1]->values[0].integer != number))) {
+                       (number > 0 && last_key(list.rows[number - 1]) != number))) {
             passed = canary__suite_fail(suite,
                                         "%lld commits of two rows, but %zu rows of the second kind",
                                         (long long)number, list.count);

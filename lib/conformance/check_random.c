@@ -9,12 +9,13 @@
 enum { TRANSACTIONS = 120, OPERATIONS = 12, ROWS = 400 };
 
 struct model {
-    canary_storage_row *rows[CANARY_TABLE_COUNT][ROWS];
-    size_t count[CANARY_TABLE_COUNT];
+    int first; /* table */
+    canary_storage_row *rows[CANARY__SUITE_TABLES][ROWS];
+    size_t count[CANARY__SUITE_TABLES];
 };
 
 static void clear(struct model *model) {
-    for (int table = 0; table < CANARY_TABLE_COUNT; table++) {
+    for (int table = 0; table < CANARY__SUITE_TABLES; table++) {
         for (size_t i = 0; i < model->count[table]; i++) {
             free(model->rows[table][i]);
         }
@@ -24,7 +25,7 @@ static void clear(struct model *model) {
 
 static void copy(struct model *to, const struct model *from) {
     clear(to);
-    for (int table = 0; table < CANARY_TABLE_COUNT; table++) {
+    for (int table = 0; table < CANARY__SUITE_TABLES; table++) {
         for (size_t i = 0; i < from->count[table]; i++) {
             to->rows[table][i] = canary__suite_row_clone(from->rows[table][i]);
         }
@@ -34,19 +35,21 @@ static void copy(struct model *to, const struct model *from) {
 
 /* Where the row with this key is or would be; `*found` tells which. */
 static size_t place(const struct model *model, const canary_storage_row *row, int *found) {
-    canary_storage_row *const *rows = model->rows[row->table - 1];
+    canary_storage_row *const *rows = model->rows[row->table - model->first];
     size_t i = 0;
 
-    while (i < model->count[row->table - 1] && canary__suite_row_compare(rows[i], row) < 0) {
+    while (i < model->count[row->table - model->first] &&
+           canary__suite_row_compare(rows[i], row) < 0) {
         i++;
     }
-    *found = i < model->count[row->table - 1] && canary__suite_row_compare(rows[i], row) == 0;
+    *found =
+        i < model->count[row->table - model->first] && canary__suite_row_compare(rows[i], row) == 0;
     return i;
 }
 
 static void put(struct model *model, canary_storage_row *row) {
-    canary_storage_row **rows = model->rows[row->table - 1];
-    size_t *count = &model->count[row->table - 1];
+    canary_storage_row **rows = model->rows[row->table - model->first];
+    size_t *count = &model->count[row->table - model->first];
     int found;
     size_t i = place(model, row, &found);
 
@@ -60,8 +63,8 @@ static void put(struct model *model, canary_storage_row *row) {
 }
 
 static void take(struct model *model, const canary_storage_row *row) {
-    canary_storage_row **rows = model->rows[row->table - 1];
-    size_t *count = &model->count[row->table - 1];
+    canary_storage_row **rows = model->rows[row->table - model->first];
+    size_t *count = &model->count[row->table - model->first];
     int found;
     size_t i = place(model, row, &found);
 
@@ -75,7 +78,9 @@ static void take(struct model *model, const canary_storage_row *row) {
 /* Few keys, so that they meet. */
 static canary_storage_row *random_row(struct canary__suite *suite) {
     static const char *const names[] = { "a", "aa", "b", "a.b", "B" };
-    int table = 1 + (int)canary__suite_below(suite, CANARY_TABLE_COUNT);
+    const struct canary__suite_tables *tables = suite->tables;
+    int table = tables->first +
+                (int)canary__suite_below(suite, (uint64_t)(tables->last - tables->first + 1));
     unsigned char id[3];
     int64_t number = (int64_t)canary__suite_below(suite, 6);
 
@@ -93,16 +98,16 @@ static int same(struct canary__suite *suite, struct canary__suite_handle *handle
     struct canary__suite_list list = { 0 };
     int passed = 1;
 
-    for (int table = 1; table <= CANARY_TABLE_COUNT && passed; table++) {
+    for (int table = model->first; table <= suite->tables->last && passed; table++) {
         const char *name = canary_storage_table_get(table)->name;
 
         passed = canary__suite_read(suite, handle, table, NULL, &list);
-        if (passed && list.count != model->count[table - 1]) {
+        if (passed && list.count != model->count[table - model->first]) {
             passed = canary__suite_fail(suite, "%s has %zu rows %s, %zu were expected", name,
-                                        list.count, when, model->count[table - 1]);
+                                        list.count, when, model->count[table - model->first]);
         }
         for (size_t i = 0; i < list.count && passed; i++) {
-            if (!canary__suite_row_equal(list.rows[i], model->rows[table - 1][i])) {
+            if (!canary__suite_row_equal(list.rows[i], model->rows[table - model->first][i])) {
                 passed = canary__suite_fail(suite, "%s: row %zu differs %s", name, i, when);
             }
         }
@@ -178,6 +183,8 @@ int canary__suite_check_random(struct canary__suite *suite) {
     if (models == NULL) {
         return canary__suite_fail(suite, "no memory for the model");
     }
+    models[0].first = suite->tables->first;
+    models[1].first = suite->tables->first;
     passed = run(suite, &models[0], &models[1]);
     clear(&models[0]);
     clear(&models[1]);

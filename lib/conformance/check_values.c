@@ -33,7 +33,7 @@ int canary__suite_check_empty(struct canary__suite *suite) {
     struct canary__suite_handle *handle;
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
-    for (int table = 1; table <= CANARY_TABLE_COUNT; table++) {
+    for (int table = suite->tables->first; table <= suite->tables->last; table++) {
         CANARY__SUITE_TRY(canary__suite_counts(suite, handle, table, 0, "in a new store"));
     }
     return 1;
@@ -63,7 +63,7 @@ int canary__suite_check_round_trip(struct canary__suite *suite) {
     struct canary__suite_handle *handle;
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
-    for (int table = 1; table <= CANARY_TABLE_COUNT; table++) {
+    for (int table = suite->tables->first; table <= suite->tables->last; table++) {
         for (int i = 1; i <= 5; i++) {
             char name[16];
 
@@ -77,8 +77,8 @@ int canary__suite_check_round_trip(struct canary__suite *suite) {
 }
 
 int canary__suite_check_blobs(struct canary__suite *suite) {
-    static const size_t sizes[] = { 0, 1, 2, 255, 256, 4095, 4096 };
-    unsigned char bytes[4096];
+    static const size_t sizes[] = { 0, 1, 2, 255, 256, 4095, 4096, 1 << 20 };
+    static unsigned char bytes[1 << 20];
     struct canary__suite_handle *handle;
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
@@ -87,49 +87,58 @@ int canary__suite_check_blobs(struct canary__suite *suite) {
             /* Zeros; every byte value; bytes that no UTF-8 holds. */
             bytes[i] = fill == 0 ? 0 : fill == 1 ? (unsigned char)i : 0xff;
         }
-        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        /* Ids of users are keys, and short; figures are not keys, and some are long. */
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] - !suite->measurements; i++) {
             CANARY__SUITE_TRY(round_trip_and_free(
                 suite, handle,
-                canary__suite_row_new(suite, CANARY_TABLE_OVERRIDES, "blobs", 0, bytes, sizes[i])));
+                canary__suite_row_new(
+                    suite, suite->measurements ? CANARY_TABLE_SUBJECTS : CANARY_TABLE_OVERRIDES,
+                    "blobs", fill, bytes, sizes[i])));
         }
+    }
+    if (suite->measurements) {
+        return canary__suite_counts(suite, handle, CANARY_TABLE_SUBJECTS, 3,
+                                    "after blobs of 0 bytes to 1 MiB");
     }
     /* The empty one, and the byte zero of the first two fills, are the same keys. */
     return canary__suite_counts(suite, handle, CANARY_TABLE_OVERRIDES, 7 + 5 + 6,
                                 "after blobs of 0 to 4096 bytes");
 }
 
+/* A row with this text in a column. */
+static int text_trip(struct canary__suite *suite, struct canary__suite_handle *handle, int table,
+                     int64_t number, const char *column, const char *data, size_t size) {
+    canary_storage_row *row = canary__suite_row_new(suite, table, "texts", number, NULL, 0);
+    canary_storage_value *value = canary__suite_row_value(row, column);
+
+    value->data = data;
+    value->size = size;
+    return round_trip_and_free(suite, handle, row);
+}
+
 int canary__suite_check_texts(struct canary__suite *suite) {
     static const char utf8[] = "z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x90\xa4 \x7f\t\"'\\`;--%s";
     static char longest[65536 + 1];
+    int table = suite->measurements ? CANARY_TABLE_BASELINES : CANARY_TABLE_CHANGES;
+    const char *longer = suite->measurements ? "note" : "evidence";
     struct canary__suite_handle *handle;
-    canary_storage_value *value;
-    canary_storage_row *row;
 
     memset(longest, 'e', 65536);
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
-
-    row = canary__suite_row_new(suite, CANARY_TABLE_CHANGES, "", 1, NULL, 0);
-    value = canary__suite_row_value(row, "evidence");
-    value->data = longest;
-    value->size = 65536;
-    value = canary__suite_row_value(row, "note");
-    value->data = utf8;
-    value->size = sizeof utf8 - 1;
-    CANARY__SUITE_TRY(round_trip_and_free(suite, handle, row));
-
-    row = canary__suite_row_new(suite, CANARY_TABLE_CHANGES, "", 2, NULL, 0);
-    value = canary__suite_row_value(row, "evidence");
-    value->data = "";
-    value->size = 0;
-    CANARY__SUITE_TRY(round_trip_and_free(suite, handle, row));
-
+    CANARY__SUITE_TRY(text_trip(suite, handle, table, 1, longer, longest, 65536));
+    CANARY__SUITE_TRY(text_trip(suite, handle, table, 2, longer, "", 0));
+    CANARY__SUITE_TRY(text_trip(suite, handle, table, 3, "note", utf8, sizeof utf8 - 1));
     /* A text ends where its size says, whatever stands behind. */
-    row = canary__suite_row_new(suite, CANARY_TABLE_FLAGS, "flag", 0, NULL, 0);
-    value = canary__suite_row_value(row, "note");
-    value->data = "note and more";
-    value->size = 4;
-    CANARY__SUITE_TRY(round_trip_and_free(suite, handle, row));
-    return canary__suite_counts(suite, handle, CANARY_TABLE_CHANGES, 2, "after two");
+    CANARY__SUITE_TRY(text_trip(suite, handle, table, 4, "note", "note and more", 4));
+    return canary__suite_counts(suite, handle, table, 4, "after four");
+}
+
+static int integer_trip(struct canary__suite *suite, struct canary__suite_handle *handle, int table,
+                        int64_t key, const char *column, int64_t number) {
+    canary_storage_row *row = canary__suite_row_new(suite, table, "extremes", key, NULL, 0);
+
+    canary__suite_row_value(row, column)->integer = number;
+    return round_trip_and_free(suite, handle, row);
 }
 
 int canary__suite_check_integers(struct canary__suite *suite) {
@@ -141,65 +150,69 @@ int canary__suite_check_integers(struct canary__suite *suite) {
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
     for (size_t i = 0; i < sizeof extremes / sizeof extremes[0]; i++) {
-        canary_storage_row *row =
-            canary__suite_row_new(suite, CANARY_TABLE_STAGES, "extremes", (int64_t)i, NULL, 0);
-
-        canary__suite_row_value(row, "dwell_ns")->integer = extremes[i];
-        CANARY__SUITE_TRY(round_trip_and_free(suite, handle, row));
-        row = canary__suite_row_new(suite, CANARY_TABLE_ROLLOUTS, "extremes", 0, NULL, 0);
-        canary__suite_row_value(row, "updated_at")->integer = extremes[i];
-        canary__suite_row_value(row, "revision")->integer = extremes[i];
-        CANARY__SUITE_TRY(round_trip_and_free(suite, handle, row));
+        if (suite->measurements) {
+            CANARY__SUITE_TRY(integer_trip(suite, handle, CANARY_TABLE_TICKS, extremes[i],
+                                           "requests_new", extremes[i]));
+        } else {
+            CANARY__SUITE_TRY(integer_trip(suite, handle, CANARY_TABLE_STAGES, (int64_t)i,
+                                           "dwell_ns", extremes[i]));
+            CANARY__SUITE_TRY(
+                integer_trip(suite, handle, CANARY_TABLE_ROLLOUTS, 0, "updated_at", extremes[i]));
+            CANARY__SUITE_TRY(
+                integer_trip(suite, handle, CANARY_TABLE_ROLLOUTS, 0, "revision", extremes[i]));
+        }
     }
     return round_trip_and_free(
-        suite, handle, canary__suite_row_new(suite, CANARY_TABLE_CHANGES, "", INT64_MAX, NULL, 0));
+        suite, handle, canary__suite_row_new(suite, suite->tables->rows, "", INT64_MAX, NULL, 0));
 }
 
 int canary__suite_check_replace(struct canary__suite *suite) {
     struct canary__suite_handle *handle;
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
-    for (int table = 1; table < CANARY_TABLE_CHANGES; table++) {
-        for (int i = 0; i < 4; i++) {
+    for (int table = suite->tables->first; table <= suite->tables->last; table++) {
+        for (int i = 0; i < 4 && table != CANARY_TABLE_CHANGES; i++) {
             CANARY__SUITE_TRY(round_trip_and_free(
                 suite, handle, canary__suite_row_new(suite, table, "same", 3, "same", 4)));
         }
-        CANARY__SUITE_TRY(
-            canary__suite_counts(suite, handle, table, 1, "after four rows with the same key"));
+        CANARY__SUITE_TRY(canary__suite_counts(suite, handle, table,
+                                               table == CANARY_TABLE_CHANGES ? 0 : 1,
+                                               "after four rows with the same key"));
     }
     return 1;
+}
+
+static int remove_one(struct canary__suite *suite, struct canary__suite_handle *handle, int table) {
+    canary_storage_row *gone = canary__suite_row_new(suite, table, "gone", 3, "gone", 4);
+    canary_storage_row *stays = canary__suite_row_new(suite, table, "gone.not", 3, "gone.not", 8);
+    int code;
+    int passed = canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE) &&
+                 canary__suite_write(suite, handle, gone) &&
+                 canary__suite_write(suite, handle, stays) && canary__suite_end(suite, handle, 1) &&
+                 canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE) &&
+                 canary__suite_remove(suite, handle, gone);
+
+    if (passed) {
+        code = handle->methods.remove(handle->transaction, table, gone->values, &suite->error);
+        passed = canary__suite_refused(suite, code, CANARY_E_NOT_FOUND,
+                                       "remove of a row that is removed already") &&
+                 canary__suite_end(suite, handle, 1) &&
+                 canary__suite_counts(suite, handle, table, 1, "after one of two was removed") &&
+                 canary__suite_begin(suite, handle, CANARY_STORAGE_READ) &&
+                 canary__suite_holds(suite, handle, stays, "after another was removed") &&
+                 canary__suite_end(suite, handle, 0);
+    }
+    free(gone);
+    free(stays);
+    return passed;
 }
 
 int canary__suite_check_remove(struct canary__suite *suite) {
     struct canary__suite_handle *handle;
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 1, &handle));
-    for (int table = 1; table < CANARY_TABLE_CHANGES; table++) {
-        canary_storage_row *gone = canary__suite_row_new(suite, table, "gone", 3, "gone", 4);
-        canary_storage_row *stays =
-            canary__suite_row_new(suite, table, "gone.not", 3, "gone.not", 8);
-        int code;
-        int passed = canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE) &&
-                     canary__suite_write(suite, handle, gone) &&
-                     canary__suite_write(suite, handle, stays) &&
-                     canary__suite_end(suite, handle, 1) &&
-                     canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE) &&
-                     canary__suite_remove(suite, handle, gone);
-
-        if (passed) {
-            code = handle->methods.remove(handle->transaction, table, gone->values, &suite->error);
-            passed =
-                canary__suite_refused(suite, code, CANARY_E_NOT_FOUND,
-                                      "remove of a row that is removed already") &&
-                canary__suite_end(suite, handle, 1) &&
-                canary__suite_counts(suite, handle, table, 1, "after one of two was removed") &&
-                canary__suite_begin(suite, handle, CANARY_STORAGE_READ) &&
-                canary__suite_holds(suite, handle, stays, "after another was removed") &&
-                canary__suite_end(suite, handle, 0);
-        }
-        free(gone);
-        free(stays);
-        CANARY__SUITE_TRY(passed);
+    for (int table = suite->tables->first; table <= suite->tables->last; table++) {
+        CANARY__SUITE_TRY(table == CANARY_TABLE_CHANGES || remove_one(suite, handle, table));
     }
     return 1;
 }

@@ -40,6 +40,52 @@ int canary__suite_refused(struct canary__suite *suite, int code, int wanted, con
     return check_error(suite, code, call);
 }
 
+/* The store may be older than this suite: what lies beyond its size is absent. */
+static void cut(canary_storage_methods *methods) {
+    if (methods->size < sizeof *methods) {
+        memset((char *)methods + methods->size, 0, sizeof *methods - methods->size);
+    }
+}
+
+int canary__suite_measure(struct canary__suite *suite, struct canary__suite_handle *decisions,
+                          int create, int owned, struct canary__suite_handle **out) {
+    struct canary__suite_handle before = *decisions;
+    struct canary__suite_handle *handle = decisions;
+    union {
+        canary_storage_methods methods;
+        char bytes[CANARY_STORAGE_METHODS_ROOM];
+    } room;
+    void *store = NULL;
+    int code;
+
+    memset(&room, 0, sizeof room);
+    suite->error = no_error;
+    code = before.methods.measurements(before.store, create, &room.methods, &store, &suite->error);
+    if (code != CANARY_OK) {
+        return code;
+    }
+    if (owned) {
+        handle->beside = before.methods;
+        handle->beside_store = before.store;
+    } else {
+        for (handle = suite->handles; handle->open; handle++) {
+        }
+        memset(handle, 0, sizeof *handle);
+    }
+    handle->methods = room.methods;
+    handle->store = store;
+    handle->open = 1;
+    cut(&handle->methods);
+    *out = handle;
+    return CANARY_OK;
+}
+
+/* Until the first commit a reader may be told that nothing is there. */
+static int make_now(struct canary__suite *suite, struct canary__suite_handle *handle) {
+    return canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE) &&
+           canary__suite_end(suite, handle, 1);
+}
+
 int canary__suite_open(struct canary__suite *suite, int fresh, struct canary__suite_handle **out) {
     struct timespec pause = { 0, PAUSE_NS };
     struct canary__suite_handle *handle = suite->handles;
@@ -59,13 +105,13 @@ int canary__suite_open(struct canary__suite *suite, int fresh, struct canary__su
     CANARY__SUITE_REQUIRE(suite, code == CANARY_OK, "open (fresh %d) returned %s", fresh,
                           canary_error_name(code));
     handle->open = 1;
-    /* The store may be older than this suite: what lies beyond its size is absent. */
-    if (handle->methods.size < sizeof handle->methods) {
-        memset((char *)&handle->methods + handle->methods.size, 0,
-               sizeof handle->methods - handle->methods.size);
-    }
+    cut(&handle->methods);
     *out = handle;
-    return 1;
+    if (!suite->measurements) {
+        return 1;
+    }
+    return worked(suite, canary__suite_measure(suite, handle, 1, 1, out), "measurements(create)") &&
+           (!fresh || make_now(suite, handle));
 }
 
 void canary__suite_close(struct canary__suite_handle *handle) {
@@ -79,6 +125,9 @@ void canary__suite_close(struct canary__suite_handle *handle) {
     }
     if (handle->methods.close != NULL) {
         handle->methods.close(handle->store);
+    }
+    if (handle->beside.close != NULL) {
+        handle->beside.close(handle->beside_store);
     }
     memset(handle, 0, sizeof *handle);
 }

@@ -122,6 +122,15 @@ canary_storage_row *canary__suite_row_new(struct canary__suite *suite, int numbe
     return new_row(number, values, table->column_count);
 }
 
+canary_storage_row *canary__suite_row_number(struct canary__suite *suite, const char *name,
+                                             int64_t number) {
+    canary_storage_row *row =
+        canary__suite_row_new(suite, suite->tables->numbers, name, 0, NULL, 0);
+
+    canary__suite_row_value(row, suite->tables->number)->integer = number;
+    return row;
+}
+
 canary_storage_value *canary__suite_row_value(canary_storage_row *row, const char *column) {
     const canary_storage_table *table = canary_storage_table_get(row->table);
     canary_storage_value *values = (canary_storage_value *)(row + 1);

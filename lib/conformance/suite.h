@@ -12,6 +12,7 @@
 
 enum {
     CANARY__SUITE_HANDLES = 4,
+    CANARY__SUITE_TABLES = 8,   /* of decisions or of measurements, at most */
     CANARY__SUITE_SECRET = 32,  /* bytes */
     CANARY__SUITE_SKIPPED = -1, /* what a check returns that does not apply */
 };
@@ -21,11 +22,25 @@ struct canary__suite_handle {
     void *store;
     void *transaction; /* or NULL */
     int open;
+    /* Of measurements: the store that they are beside, unless it is closed already. */
+    canary_storage_methods beside;
+    void *beside_store;
+};
+
+/* What is checked: the tables of decisions, or those of measurements. */
+struct canary__suite_tables {
+    int first;
+    int last;
+    int numbers;        /* its key is a text; the checks keep numbers there, */
+    const char *number; /* in this column */
+    int rows;           /* its last key column is an integer; rows of no meaning go there */
 };
 
 struct canary__suite {
     canary_conformance config;
-    const char *name; /* of the running check, and of its store */
+    const struct canary__suite_tables *tables;
+    int measurements; /* those are checked, not the decisions */
+    char name[48];    /* of the running check's store */
     uint64_t random;
     canary_error error;
     struct canary__suite_handle handles[CANARY__SUITE_HANDLES];
@@ -69,6 +84,10 @@ uint64_t canary__suite_below(struct canary__suite *suite, uint64_t bound);
 /* -- handle -- */
 
 int canary__suite_open(struct canary__suite *suite, int fresh, struct canary__suite_handle **out);
+/* Opens the measurements of a handle on decisions, as a handle of their own; the other is taken over
+ * when `owned`. Returns the code. */
+int canary__suite_measure(struct canary__suite *suite, struct canary__suite_handle *decisions,
+                          int create, int owned, struct canary__suite_handle **out);
 void canary__suite_close(struct canary__suite_handle *handle);
 void canary__suite_close_all(struct canary__suite *suite);
 /* Waits while the store answers BUSY, as libcanary does. */
@@ -100,6 +119,9 @@ int canary__suite_refused(struct canary__suite *suite, int code, int wanted, con
 canary_storage_row *canary__suite_row_new(struct canary__suite *suite, int table, const char *name,
                                           int64_t number, const void *id, size_t id_size);
 canary_storage_row *canary__suite_row_clone(const canary_storage_row *row);
+/* The same in the table of numbers. */
+canary_storage_row *canary__suite_row_number(struct canary__suite *suite, const char *name,
+                                             int64_t number);
 /* The value of a column, to be changed; the row does not own what it points to then. */
 canary_storage_value *canary__suite_row_value(canary_storage_row *row, const char *column);
 int canary__suite_row_equal(const canary_storage_row *left, const canary_storage_row *right);
@@ -151,5 +173,9 @@ int canary__suite_check_unfinished(struct canary__suite *suite);
 int canary__suite_check_crash(struct canary__suite *suite);
 
 int canary__suite_check_library(struct canary__suite *suite);
+
+int canary__suite_check_making(struct canary__suite *suite);
+int canary__suite_check_sharing(struct canary__suite *suite);
+int canary__suite_check_apart(struct canary__suite *suite);
 
 #endif

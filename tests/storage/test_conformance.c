@@ -21,16 +21,16 @@ static int open_memory(void *user_data, const char *name, int fresh,
 
 static int open_sqlite(void *user_data, const char *name, int fresh,
                        canary_storage_methods *methods, void **implementation) {
+    static const char *const files[] = { "", "-journal", "-metrics", "-metrics-journal" };
     canary_error error = CANARY_ERROR_INIT;
     char path[256];
-    char journal[300];
+    char file[300];
     int code;
 
     snprintf(path, sizeof path, "%s/%s.db", (const char *)user_data, name);
-    if (fresh) {
-        snprintf(journal, sizeof journal, "%s-journal", path);
-        unlink(path);
-        unlink(journal);
+    for (size_t i = 0; fresh && i < sizeof files / sizeof files[0]; i++) {
+        snprintf(file, sizeof file, "%s%s", path, files[i]);
+        unlink(file);
     }
     code = canary__sqlite_open(path, fresh ? CANARY_OPEN_CREATE : 0, &hooks, methods,
                                implementation, &error);
