@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sodium/randombytes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,10 @@
 /* How long to wait for another writer of the bell: long enough for any that works, and short, since
  * a stopped process may hold the lock for ever and a rollback must not wait for it. */
 enum { LOCK_TRIES = 40, LOCK_STEP_NS = 500000 };
+
+#ifndef MAP_POPULATE
+#define MAP_POPULATE 0
+#endif
 
 static int fail_path(canary_error *error, const char *path, const char *what) {
     int reason = errno;
@@ -136,7 +141,9 @@ int canary__bell_ringer_open(struct canary__bell_ringer *ringer, const char *pat
     do {
         ringer->ring = randombytes_random();
     } while (ringer->ring == before);
-    page = mmap(NULL, CANARY__BELL_SIZE, PROT_READ, MAP_SHARED, ringer->fd, 0);
+    /* The kernel looks the page up when it wakes; without a page table entry that would be a fault,
+     * taken when everybody waits for it. */
+    page = mmap(NULL, CANARY__BELL_SIZE, PROT_READ, MAP_SHARED | MAP_POPULATE, ringer->fd, 0);
     ringer->word = page == MAP_FAILED ? NULL : page;
     return CANARY_OK;
 }
@@ -148,6 +155,9 @@ int canary__bell_ringer_ring(const struct canary__bell_ringer *ringer, const cha
     }
     if (ringer->word != NULL) {
         canary__futex_wake_shared(ringer->word);
+        /* Whoever was woken may stand in line for this very processor; nothing the caller has left to do
+         * is worth their waiting. */
+        sched_yield();
     }
     return CANARY_OK;
 }
