@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "base/hot.h"
+
 /* Where the kernel cannot wait: short sleeps, so that a stop is noticed soon. */
 static int doze(const uint32_t *stop, int64_t timeout_ns) {
     enum { SLICE_NS = 10000000 };
@@ -30,7 +32,7 @@ static long futex(const uint32_t *word, int operation, uint32_t value,
     return syscall(SYS_futex, word, operation, value, timeout, NULL, 0);
 }
 
-static int outcome(long answer, int error) {
+static CANARY__HOT int outcome(long answer, int error) {
     if (answer >= 0 || error == EAGAIN || error == EINTR) {
         return CANARY__FUTEX_WOKEN;
     }
@@ -45,8 +47,8 @@ static struct timespec span(int64_t ns) {
 
 #if defined(SYS_futex_waitv) && defined(FUTEX_32)
 /* Linux 5.16. The timeout is absolute there. */
-static int wait_both(const uint32_t *shared, uint32_t expected, const uint32_t *stop,
-                     int64_t timeout_ns, int *answer) {
+static CANARY__HOT int wait_both(const uint32_t *shared, uint32_t expected, const uint32_t *stop,
+                                 int64_t timeout_ns, int *answer) {
     struct futex_waitv words[2] = {
         { .val = expected, .uaddr = (uint64_t)(uintptr_t)shared, .flags = FUTEX_32 },
         { .val = 0, .uaddr = (uint64_t)(uintptr_t)stop, .flags = FUTEX_32 | FUTEX_PRIVATE_FLAG },
@@ -76,8 +78,8 @@ static int lacking(long answer) {
     return answer < 0 && (errno == ENOSYS || errno == EPERM);
 }
 
-int canary__futex_wait(const uint32_t *shared, uint32_t expected, const uint32_t *stop,
-                       int64_t timeout_ns) {
+CANARY__HOT int canary__futex_wait(const uint32_t *shared, uint32_t expected, const uint32_t *stop,
+                                   int64_t timeout_ns) {
     struct timespec timeout = span(timeout_ns);
     int answer;
 

@@ -108,8 +108,9 @@ static void parse(const unsigned char *bytes, struct canary__bell_image *image) 
     image->present = 1;
     image->damaged = memcmp(bytes + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8) != 0;
     image->pending = 0;
+    image->used = 0;
     memcpy(&image->ring, bytes, sizeof image->ring);
-    memcpy(image->news, bytes, sizeof image->news);
+    memcpy(image->head, bytes, sizeof image->head);
     memcpy(&image->stamp, bytes + CANARY__BELL_STAMP_AT, sizeof image->stamp);
     for (unsigned i = 0; i < CANARY__BELL_ENTRIES; i++) {
         const unsigned char *place = bytes + CANARY__BELL_FIRST + i * sizeof image->entries[i];
@@ -125,6 +126,7 @@ static void parse(const unsigned char *bytes, struct canary__bell_image *image) 
             }
         }
         image->pending += entry->state == CANARY__BELL_PENDING;
+        image->used = entry->key != 0 ? i + 1 : image->used;
     }
 }
 
@@ -179,23 +181,21 @@ void canary__bell_read(struct canary__bell *bell, int check_path,
     }
 }
 
-int canary__bell_read_head(struct canary__bell *bell, struct canary__bell_image *image) {
-    unsigned char bytes[CANARY__BELL_FIRST];
-
+CANARY__HOT int canary__bell_read_head(struct canary__bell *bell,
+                                       struct canary__bell_image *image) {
     if (bell->fd < 0 || !image->present || image->damaged > 0 ||
-        pread(bell->fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes ||
-        memcmp(bytes + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8) != 0 ||
-        memcmp(bytes + CANARY__BELL_STAMP_AT, &image->stamp, sizeof image->stamp) != 0) {
+        pread(bell->fd, image->head, sizeof image->head, 0) != (ssize_t)sizeof image->head ||
+        memcmp(image->head + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8) != 0 ||
+        memcmp(image->head + CANARY__BELL_STAMP_AT, &image->stamp, sizeof image->stamp) != 0) {
         return 0;
     }
-    memcpy(&image->ring, bytes, sizeof image->ring);
-    memcpy(image->news, bytes, sizeof image->news);
+    memcpy(&image->ring, image->head, sizeof image->ring);
     return 1;
 }
 
-const struct canary__bell_entry *canary__bell_find(const struct canary__bell_image *image,
-                                                   uint64_t key) {
-    for (unsigned i = 0; image->present && i < CANARY__BELL_ENTRIES; i++) {
+CANARY__HOT const struct canary__bell_entry *
+canary__bell_find(const struct canary__bell_image *image, uint64_t key) {
+    for (unsigned i = 0; image->present && i < image->used; i++) {
         if (image->entries[i].key == key) {
             return &image->entries[i];
         }

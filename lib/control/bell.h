@@ -31,6 +31,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/hot.h"
+
 #define CANARY__BELL_SIZE 4096u
 #define CANARY__BELL_NEWS 416u
 #define CANARY__BELL_FIRST 448u
@@ -49,13 +51,14 @@ struct canary__bell_entry {
 
 /* What one reading saw. Zeroed before the first, and handed to each following one as it is. */
 struct canary__bell_image {
-    int present;      /* the file is there; whole unless `damaged` */
-    uint32_t ring;    /* value to wait for a change of */
-    uint32_t stamp;   /* while it is the same, so are the entries */
-    uint32_t damaged; /* entries, or the head, that cannot be believed */
-    uint32_t pending; /* entries that are pending */
+    int present;                            /* the file is there; whole unless `damaged` */
+    uint32_t ring;                          /* value to wait for a change of */
+    uint32_t stamp;                         /* while it is the same, so are the entries */
+    uint32_t damaged;                       /* entries, or the head, that cannot be believed */
+    uint32_t pending;                       /* entries that are pending */
+    uint32_t used;                          /* entries up to the last that is not empty */
+    unsigned char head[CANARY__BELL_FIRST]; /* news in front, believed by nobody yet */
     struct canary__bell_entry entries[CANARY__BELL_ENTRIES];
-    unsigned char news[CANARY__BELL_NEWS]; /* as it stands there, believed by nobody yet */
 };
 
 /* The reader's side, kept open. */

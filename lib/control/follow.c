@@ -10,7 +10,8 @@
 /* A pending rollback caps until one is recorded. A recorded one caps who has not read it yet. When
  * the entry is gone (another file, a lost page) the cap stays until the store holds a change that was
  * made after the cap was heard of: a higher revision alone may be of one made before the rollback. */
-void canary__follow_bell(struct canary__follower *f, const struct canary__bell_image *image) {
+CANARY__HOT void canary__follow_bell(struct canary__follower *f,
+                                     const struct canary__bell_image *image) {
     const struct canary__bell_entry *entry;
     uint64_t revision = f->loaded ? f->good.revision : 0;
 
@@ -147,7 +148,7 @@ int canary__follow_rows(struct canary__follower *f, void *transaction, int hurri
     return code;
 }
 
-uint32_t canary__follow_kills(const struct canary__follower *f) {
+CANARY__HOT uint32_t canary__follow_kills(const struct canary__follower *f) {
     return (f->loaded && f->flag_off ? CANARY_KILL_FLAG : 0) |
            (f->killed_by_environment ? CANARY_KILL_ENVIRONMENT : 0) |
            (f->bell_damaged ? CANARY_KILL_BELL : 0);
@@ -160,13 +161,13 @@ uint32_t canary__follow_doubt(const struct canary__follower *f) {
 }
 
 /* Field by field: padding has no defined value. */
-static int same_state(const struct canary__state *a, const struct canary__state *b) {
+static CANARY__HOT int same_state(const struct canary__state *a, const struct canary__state *b) {
     return a->loaded == b->loaded && a->killed == b->killed && a->stage == b->stage &&
            a->percentage_bp == b->percentage_bp && a->effective_bp == b->effective_bp &&
            a->revision == b->revision && a->pins == b->pins;
 }
 
-void canary__follow_publish(struct canary__follower *f, int source) {
+CANARY__HOT void canary__follow_publish(struct canary__follower *f, int source) {
     struct canary__state state = { .stage = -1 };
 
     state.loaded = f->loaded;

@@ -49,8 +49,12 @@ void canary__news_sign(struct canary__news *news, const struct canary__bell_ring
 /* Learns the store's secret, inside a transaction. */
 void canary__news_learn(canary_store *store, void *transaction);
 
-/* Reader, after the bell was read because it rang: takes the news into all followers it is about; the
- * caller publishes. `ring` is the one seen before, `now` the machine's time. 0 when there is nothing to be believed: look. */
+/* Reader, after the bell was read because it rang: takes the news into all followers it is about, as far
+ * as decisions go by it; the caller publishes, and then settles. `ring` is the one seen before, `now` the
+ * machine's time. 0 when there is nothing to be believed: look. */
 int canary__news_take(canary_store *store, uint32_t ring, int64_t now);
+
+/* Takes the rest of the news that was just taken, which nobody waits for; under the same lock. */
+void canary__news_settle(canary_store *store, int64_t now);
 
 #endif

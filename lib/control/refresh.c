@@ -192,45 +192,50 @@ static void remember(canary_store *store, int code, const canary_error *error) {
                       code == CANARY_OK ? "" : error->message);
 }
 
-/* Reads of the bell as much as it takes to know the news. */
-static int hear_news(canary_store *store, int64_t now) {
-    uint32_t ring = store->image.ring;
+/* Puts what the bell says into effect. Answers 1 when that changed anything. */
+static CANARY__HOT int publish_bell(canary_store *store) {
+    int changed = 0;
 
-    if (!canary__bell_read_head(&store->bell, &store->image)) {
-        canary__bell_read(&store->bell, 0, &store->image);
-    }
-    return canary__news_take(store, ring, now);
-}
-
-int canary__store_refresh(canary_store *store, int source, int force, canary_error *error) {
-    canary_error own = CANARY_ERROR_INIT;
-    void *transaction = NULL;
-    int64_t now = canary__store_machine_ns();
-    int lowered = 0;
-    int heard;
-    int code;
-
-    /* The bell before the store: a rollback is heard although the store is locked, full or broken.
-     */
-    heard = source == CANARY_SOURCE_BELL && hear_news(store, now);
-    /* The tick's time comes whatever rings: only its look reads all. Who waits for news gets it first. */
-    if (source == CANARY_SOURCE_BELL && now >= store->tick_at) {
-        source = CANARY_SOURCE_TICK;
-    }
-    if (!heard) {
-        canary__bell_read(&store->bell, source != CANARY_SOURCE_BELL, &store->image);
-    }
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
         uint64_t before = f->publications;
 
         canary__follow_bell(f, &store->image);
         canary__follow_publish(f, CANARY_SOURCE_BELL);
-        lowered |= f->publications != before;
+        changed |= f->publications != before;
     }
-    if (heard && now < store->confirm_at) {
-        return CANARY_OK;
+    return changed;
+}
+
+/* Reads of the bell as much as it takes to know the news, and puts it into effect. 0 when there was none. */
+static CANARY__HOT int hear_news(canary_store *store, int64_t now) {
+    uint32_t ring = store->image.ring;
+
+    if (!canary__bell_read_head(&store->bell, &store->image)) {
+        canary__bell_read(&store->bell, 0, &store->image);
     }
-    if (lowered) {
+    if (!canary__news_take(store, ring, now)) {
+        return 0;
+    }
+    (void)publish_bell(store);
+    canary__news_settle(store, now);
+    return 1;
+}
+
+/* Bell and store. Apart from the news, whose way is to be short: this one has errors to fill in. */
+static __attribute__((noinline)) int look(canary_store *store, int source, int force, int heard,
+                                          canary_error *error) {
+    canary_error own = CANARY_ERROR_INIT;
+    void *transaction = NULL;
+    int changed = heard;
+    int code;
+
+    /* The bell before the store: a rollback is heard although the store is locked, full or broken.
+     */
+    if (!heard) {
+        canary__bell_read(&store->bell, source != CANARY_SOURCE_BELL, &store->image);
+        changed = publish_bell(store);
+    }
+    if (changed) {
         /* Every process of the host was woken by this ring. All of them are to hear of it before the
          * first begins the much longer look at the store. */
         sched_yield();
@@ -260,6 +265,26 @@ int canary__store_refresh(canary_store *store, int source, int force, canary_err
         canary__fail_copy(error, &own);
     }
     return code;
+}
+
+CANARY__HOT int canary__store_refresh(canary_store *store, int source, int force,
+                                      canary_error *error) {
+    int heard = 0;
+
+    if (source == CANARY_SOURCE_BELL) {
+        int64_t now = canary__store_machine_ns();
+
+        heard = hear_news(store, now);
+        /* The tick's time comes whatever rings: only its look reads all. Who waits for news gets it
+         * first. */
+        if (now >= store->tick_at) {
+            source = CANARY_SOURCE_TICK;
+        }
+        if (heard && now < store->confirm_at) {
+            return CANARY_OK;
+        }
+    }
+    return look(store, source, force, heard, error);
 }
 
 int canary_refresh(canary_store *store, canary_error *error) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/fail.h"
+#include "base/hot.h"
 #include "base/text.h"
 #include "control/row_values.h"
 
@@ -292,7 +293,8 @@ int canary__row_remove_override(const canary_storage_methods *methods, void *tra
     return methods->remove(transaction, CANARY_TABLE_OVERRIDES, key, error);
 }
 
-int32_t canary__row_stage_of(const struct canary__rollout_row *row, uint32_t percentage_bp) {
+CANARY__HOT int32_t canary__row_stage_of(const struct canary__rollout_row *row,
+                                         uint32_t percentage_bp) {
     int32_t stage = 0;
 
     for (uint32_t i = 1; i < row->stage_count; i++) {

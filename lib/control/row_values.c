@@ -4,6 +4,7 @@
 #include <sodium/crypto_hash_sha256.h>
 #include <string.h>
 
+#include "base/hot.h"
 #include "base/text.h"
 
 canary_storage_value canary__value_text(const char *text) {
@@ -99,7 +100,7 @@ void canary__row_toggle(uint8_t digest[32], const char *rollout, const void *id,
     }
 }
 
-int canary__row_digest_parse(const char *text, uint8_t digest[32]) {
+CANARY__HOT int canary__row_digest_parse(const char *text, uint8_t digest[32]) {
     memset(digest, 0, 32);
     if (strlen(text) != 64) {
         return -1;

@@ -63,7 +63,7 @@ int canary__options_admit(const canary_options *from, canary_options *to, canary
     return CANARY_OK;
 }
 
-int64_t canary__store_machine_ns(void) {
+CANARY__HOT int64_t canary__store_machine_ns(void) {
     struct timespec now = { 0, 0 };
 
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -78,7 +78,7 @@ int64_t canary__store_some(const canary_store *store, int64_t span_ns) {
     return (int64_t)((value ^ value >> 31) % (uint64_t)span_ns);
 }
 
-void canary__store_lock(canary_store *store) {
+CANARY__HOT void canary__store_lock(canary_store *store) {
     pthread_mutex_lock(&store->page->lock);
 }
 
@@ -95,7 +95,7 @@ static void tell_moved(canary_store *store) {
     }
 }
 
-void canary__store_unlock(canary_store *store) {
+CANARY__HOT void canary__store_unlock(canary_store *store) {
     if (store->moved) {
         tell_moved(store);
     }

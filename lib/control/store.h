@@ -58,8 +58,6 @@ struct canary__follower {
 
     /* The last state that was beyond doubt. */
     int loaded;
-    struct canary__rollout_row good;
-    struct canary__flag_row good_flag_row;
     int good_flag; /* 1 on, 0 off, -1 never seen beyond doubt */
     int64_t good_flag_at;
 
@@ -97,6 +95,10 @@ struct canary__follower {
     int current; /* the last reading of the store told all about this rollout */
     int moved;   /* the room above is to be told, and from which revision */
     uint64_t moved_from;
+
+    /* That last state as rows, which are long. */
+    struct canary__rollout_row good;
+    struct canary__flag_row good_flag_row;
 };
 
 struct canary_store {
@@ -111,7 +113,6 @@ struct canary_store {
     uint32_t references; /* under the lock */
     struct canary__follower *followers;
     struct canary__bell bell;
-    struct canary__bell_image image;
 
     /* What the last good reading saw. */
     int token_known;
@@ -137,6 +138,9 @@ struct canary_store {
     const struct canary__upper *forking;         /* who was told that the process forks */
     _Atomic(void *) observation;                 /* of the room above */
     int moved;                                   /* some follower has */
+
+    /* Last, as its entries are long, and news does not look at them. */
+    struct canary__bell_image image;
 };
 
 static inline const struct canary__upper *canary__store_upper(canary_store *store) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread that follows a store: one per store and process. */
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -25,8 +26,8 @@ static int64_t next_look(const canary_store *store) {
 }
 
 /* Waits for the bell, for the store's own signal, or for the tick. Answers what ended it. */
-static int wait_for_change(canary_store *store, uint32_t ring, const uint32_t *word,
-                           int64_t timeout_ns) {
+static CANARY__HOT int wait_for_change(canary_store *store, uint32_t ring, const uint32_t *word,
+                                       int64_t timeout_ns) {
     if (word == NULL && store->methods.wait != NULL) {
         canary_error error = CANARY_ERROR_INIT;
 
@@ -43,27 +44,33 @@ static int wait_for_change(canary_store *store, uint32_t ring, const uint32_t *w
     return CANARY_SOURCE_BELL; /* or the time is over: for news to be confirmed, or the tick's */
 }
 
-static void *watch(void *argument) {
+static CANARY__HOT void *watch(void *argument) {
     canary_store *store = argument;
     int source = CANARY_SOURCE_TICK;
+    uint32_t ring = 0;
+    int rang;
     int busy = 0;
 
     while (!stopped(store)) {
         int64_t until;
-        canary_error error = CANARY_ERROR_INIT;
         const uint32_t *word;
-        uint32_t ring;
         int code;
 
         canary__store_lock(store);
-        code = canary__store_refresh(store, source, 0, &error);
+        code = canary__store_refresh(store, source, 0, NULL);
         /* The value was read before the store was: a ring after that reading differs from it, so
          * the wait below returns at once. The mapping outlives the wait, since only this thread and
          * the end of the store take it away. */
+        rang = ring != store->image.ring;
         ring = store->image.ring;
         word = store->image.present ? store->bell.word : NULL;
         until = next_look(store);
         canary__store_unlock(store);
+        if (rang) {
+            /* Every process of the host was woken, and all the rest, going back to sleep included, takes
+             * as long as to hear: those who have not heard yet come first. */
+            sched_yield();
+        }
         if (canary__store_upper(store) != NULL) {
             canary__store_upper(store)->look(store);
         }
