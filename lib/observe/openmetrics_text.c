@@ -84,7 +84,7 @@ int canary__exposition_digits(double value, char out[CANARY__REAL_TEXT]) {
     int whole = 1; /* neither point nor exponent yet */
 
     if (isnan(value) || isinf(value)) {
-        memcpy(out, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf", 5);
+        strcpy(out, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
         return 0;
     }
     for (int digits = 15; digits <= 17; digits++) {
