@@ -186,10 +186,10 @@ void canary_close(canary_ctx **ctx) {
     follower = follower_of(*ctx);
     *ctx = NULL;
     store = follower->store;
-    if (canary__store_upper(store) != NULL) {
-        canary__store_upper(store)->closing(follower);
-    }
     unlink_follower(follower);
+    if (canary__store_upper(store) != NULL) {
+        canary__store_upper(store)->closed(follower);
+    }
     follower_free(follower);
     canary__store_release(store);
 }

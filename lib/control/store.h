@@ -36,8 +36,8 @@ struct canary__upper {
     /* A state that may belong to another generation than `revision` was published; comes after all
      * contexts of the store were given theirs. The store's lock is held. */
     void (*moved)(struct canary__follower *follower, uint64_t revision);
-    /* canary_close(), before anything else. No lock is held. */
-    void (*closing)(struct canary__follower *follower);
+    /* canary_close(), once nobody else can see the context. No lock is held. */
+    void (*closed)(struct canary__follower *follower);
     /* The last release: neither contexts nor a watcher are left. */
     void (*ending)(canary_store *store);
     /* As in fork.h, with the store's lock held. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/hash.h"
+#include "observe/observation.h"
 #include "observe/recorder.h"
 
 #define LIKELY(x) __builtin_expect(!!(x), 1)
@@ -100,6 +101,7 @@ static __attribute__((noinline, cold)) struct canary__observer *make_observer(ca
                .rejected[CANARY__LOSS_DROPPED],
           atomic_exchange_explicit(&ctx->unrecorded, 0, memory_order_relaxed), 1);
     atomic_store_explicit(&observer->shards->used, 1, memory_order_release);
+    canary__observation_attach(canary_ctx_store(ctx)); /* who did not make it is a child */
     atomic_store_explicit(&ctx->observer, observer, memory_order_release);
     return observer;
 }
