@@ -95,7 +95,7 @@ static int directory_refuses(const struct canary__sqlite *store) {
 /* An empty file with owner and mode of the decisions' one: whoever may write those may write figures,
  * also when root was the first who did. Under another name until it is so, and closed before it stands
  * where SQLite opens it. Best effort: SQLite makes the file otherwise, or tells why it cannot. */
-static void place_like_decisions(const struct canary__sqlite *store) {
+static int place_like_decisions(const struct canary__sqlite *store, canary_error *error) {
     size_t length = strlen(store->path) - strlen(CANARY__SQLITE_METRICS);
     char name[sizeof store->path];
     struct stat status;
@@ -104,13 +104,15 @@ static void place_like_decisions(const struct canary__sqlite *store) {
 
     snprintf(name, sizeof name, "%.*s", (int)length, store->path);
     if (stat(name, &status) != 0) {
-        return;
+        return canary__fail(error, errno == EACCES ? CANARY_E_PERMISSION : CANARY_E_NO_STORE, errno,
+                            "%s: there is no store that these figures could be of; check the path",
+                            canary__sqlite_short(name));
     }
     snprintf(name, sizeof name, "%s.%08x%08x", store->path, randombytes_random(),
              randombytes_random());
     fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return;
+        return CANARY_OK;
     }
     mode = status.st_mode & 0666;
     if (fchown(fd, status.st_uid, status.st_gid) != 0 &&
@@ -121,6 +123,7 @@ static void place_like_decisions(const struct canary__sqlite *store) {
     close(fd);
     (void)link(name, store->path);
     unlink(name);
+    return CANARY_OK;
 }
 
 int canary__sqlite_create(const struct canary__sqlite *store, canary_error *error) {
@@ -129,7 +132,10 @@ int canary__sqlite_create(const struct canary__sqlite *store, canary_error *erro
     int rc = CANARY_OK;
 
     if (store->kind == &canary__sqlite_measurements) {
-        place_like_decisions(store);
+        rc = place_like_decisions(store, error);
+        if (rc != CANARY_OK) {
+            return rc;
+        }
     }
     for (int i = 0; i < ATTEMPTS && again; i++) {
         rc = attempt(store, &again, &found);

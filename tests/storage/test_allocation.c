@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation failing once, ours and SQLite's: a named error, the store as it was, and the
  * next attempt works. */
-#include "place.h"
+#include "figures.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -205,12 +205,56 @@ static void opening(void **state) {
     }
 }
 
+/* Measurements being opened, made and written. */
+static int flush(struct place *place, struct place *figures) {
+    int code = figures_open(place, 1, figures);
+
+    return code == CANARY_OK ? figures_commit(figures, "r", 1, 1) : code;
+}
+
+static void measurements_of(struct place *place, int (*open_store)(struct place *place)) {
+    struct place figures;
+    char path[160];
+    int64_t at = 0;
+    int more = 1;
+
+    snprintf(path, sizeof path, "%s-metrics", place->path);
+    while (more) {
+        int code;
+
+        unlink(path);
+        assert_int_equal(open_store(place), CANARY_OK);
+        /* Each of the first hundred, then fewer and fewer: SQLite makes thousands. */
+        at += 1 + at / 100;
+        arm(at);
+        code = flush(place, &figures);
+        more = fired;
+        arm(0);
+        check_failure(&figures, code);
+        place_close(&figures);
+        assert_int_equal(flush(place, &figures), CANARY_OK);
+        assert_int_equal(figures_requests(&figures, "r"), 1);
+        place_close(&figures);
+        place_close(place);
+        assert_int_equal(blocks, 0);
+    }
+    print_message("%d allocations\n", (int)at - 1);
+    assert_true(at > 3);
+}
+
+static void measurements_in_memory(void **state) {
+    measurements_of(*state, open_memory);
+}
+
+static void measurements_in_sqlite(void **state) {
+    measurements_of(*state, open_sqlite);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(memory_store),
-        TEST(sqlite_store),
-        TEST(opening),
+        TEST(memory_store),           TEST(sqlite_store),           TEST(opening),
+        TEST(measurements_in_memory), TEST(measurements_in_sqlite),
     };
     sqlite3_mem_methods failing;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every call to the file system failing once, and from there on; no space left. Afterwards the
  * store is in the old state or in the new one, whole, and what was acknowledged is there. */
-#include "place.h"
+#include "figures.h"
 #include "shim.h"
 
 #include <errno.h>
@@ -195,6 +195,145 @@ static void creation_fails(void **state) {
     }
 }
 
+/* -- measurements -- */
+
+enum { TICKS = 8 };
+
+/* A flush: some rows, all or nothing. */
+static int flush(struct place *figures, int64_t requests) {
+    int code = place_begin(figures, CANARY_STORAGE_WRITE);
+    canary_error first;
+
+    if (code != CANARY_OK) {
+        return code;
+    }
+    for (int i = 0; i < TICKS && code == CANARY_OK; i++) {
+        code = figures_put(figures, CANARY_TABLE_TICKS, "r", i, requests, 700);
+        if (code == CANARY_OK) {
+            code = figures_put(figures, CANARY_TABLE_HOURS, "r", i, requests, 9000);
+        }
+    }
+    if (code == CANARY_OK) {
+        return place_end(figures, 1);
+    }
+    first = figures->error;
+    figures_put(figures, CANARY_TABLE_TICKS, "r", 0, 9, 700);
+    assert_int_not_equal(place_end(figures, 1), CANARY_OK);
+    figures->error = first;
+    return code;
+}
+
+/* All ticks say the same, one of these, or there is nothing. */
+static void check_figures(struct place *figures, int64_t at_least, int64_t at_most) {
+    struct figures_sum sum;
+    int code = figures_read(figures, "r", NULL, 0, 0, &sum);
+
+    if (code == CANARY_E_NO_STORE && at_least == 0) {
+        return;
+    }
+    place_expect(figures, code, CANARY_OK, "");
+    assert_int_equal(sum.damaged, 0);
+    assert_true(sum.rows == TICKS || (sum.rows == 0 && at_least == 0));
+    assert_in_range(sum.requests, TICKS * at_least, TICKS * at_most);
+    assert_int_equal(sum.requests % TICKS, 0);
+    assert_int_equal(place_number(figures, "SELECT count(*) FROM pragma_integrity_check "
+                                           "WHERE integrity_check <> 'ok'"),
+                     0);
+}
+
+/* From no file at all (`before` 0), or from one with ticks, to one with more. Afterwards the handle
+ * that saw the fault goes on, and so does a new one. The decisions were never touched. */
+static void figures_under(struct place *place, enum shim_fault fault, int onwards, int64_t before) {
+    struct place figures;
+    struct place other;
+    char journal[160];
+    int fired = 1;
+    int made = 0;
+    int64_t at = 0;
+
+    place_create(place);
+    assert_int_equal(place_open(place, 0), CANARY_OK);
+    while (fired && at < 1000) {
+        int code;
+
+        assert_int_equal(figures_open(place, 1, &figures), CANARY_OK);
+        journal_of(&figures, journal, sizeof journal);
+        if (before > 0) {
+            assert_int_equal(flush(&figures, before), CANARY_OK);
+        }
+        shim_arm(++at, fault, onwards);
+        code = flush(&figures, 2);
+        fired = shim_fired();
+        shim_arm(0, fault, 0);
+        if (code != CANARY_OK) {
+            check_failure(&figures, code);
+        }
+        made += code == CANARY_OK;
+        check_figures(&figures, code == CANARY_OK ? 2 : before, 2);
+        assert_int_equal(figures_open(place, 1, &other), CANARY_OK);
+        check_figures(&other, code == CANARY_OK ? 2 : before, 2);
+        assert_int_equal(flush(&other, 3), CANARY_OK);
+        check_figures(&figures, 3, 3);
+        assert_int_equal(flush(&figures, 4), CANARY_OK);
+        check_figures(&other, 4, 4);
+        place_close(&figures);
+        place_close(&other);
+        assert_int_equal(unlink(figures.path), 0);
+        unlink(journal);
+    }
+    print_message("%d calls, the figures were there in spite of %d of them\n", (int)at - 1,
+                  made - 1);
+    assert_in_range(at, 20, 500);
+    assert_int_equal(place_flag(place, "a"), 1);
+}
+
+static void figures_each_call_once(void **state) {
+    figures_under(*state, SHIM_IO_ERROR, 0, 1);
+}
+
+static void figures_each_call_and_all_after(void **state) {
+    figures_under(*state, SHIM_IO_ERROR, 1, 1);
+}
+
+static void figures_each_write_torn(void **state) {
+    figures_under(*state, SHIM_HALF_WRITE, 1, 1);
+}
+
+static void figures_each_write_without_space(void **state) {
+    figures_under(*state, SHIM_FULL, 0, 1);
+}
+
+static void figures_made_under_faults(void **state) {
+    figures_under(*state, SHIM_IO_ERROR, 1, 0);
+}
+
+static void figures_on_a_full_disk(void **state) {
+    struct place *place = *state;
+    struct place figures;
+
+    place_create(place);
+    assert_int_equal(place_open(place, 0), CANARY_OK);
+    assert_int_equal(figures_open(place, 1, &figures), CANARY_OK);
+    shim_space(0);
+    place_expect(&figures, flush(&figures, 1), CANARY_E_FULL, "free some space");
+    shim_space(-1);
+    assert_int_equal(flush(&figures, 1), CANARY_OK);
+    shim_space(0);
+    assert_int_equal(place_begin(&figures, CANARY_STORAGE_WRITE), CANARY_OK);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(figures_put(&figures, CANARY_TABLE_MINUTES, "r", i, 2, 9000), CANARY_OK);
+    }
+    place_expect(&figures, place_end(&figures, 1), CANARY_E_FULL, "free some space");
+    assert_int_equal(place_number(&figures, "SELECT count(*) FROM minutes"), 0);
+    check_figures(&figures, 1, 1);
+    /* What figures may not have had, a change has: its space was kept for it. */
+    assert_int_equal(place_commit_flag(place, "a", 2), CANARY_OK);
+    shim_space(-1);
+    assert_int_equal(flush(&figures, 2), CANARY_OK);
+    check_figures(&figures, 2, 2);
+    place_close(&figures);
+}
+
 /* -- space -- */
 
 /* One page each. */
@@ -307,6 +446,12 @@ int main(void) {
         TEST(each_write_is_torn),
         TEST(each_write_finds_no_space),
         TEST(creation_fails),
+        TEST(figures_each_call_once),
+        TEST(figures_each_call_and_all_after),
+        TEST(figures_each_write_torn),
+        TEST(figures_each_write_without_space),
+        TEST(figures_made_under_faults),
+        TEST(figures_on_a_full_disk),
         TEST(full_disk),
         TEST(journal_removed_by_a_shell),
         TEST(full_tmpfs),
