@@ -67,6 +67,7 @@ int canary_write_openmetrics(canary_store *store, canary_write_fn write, void *u
     canary__openmetrics_state(&out, &scene);
     canary__openmetrics_counts(&out, &scene);
     canary__openmetrics_measures(&out, &scene);
+    canary__openmetrics_recording(&out, &scene);
     canary__exposition_end(&out);
     canary__scene_free(&store->hooks, &scene);
     if (out.stopped != 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The families that Prometheus reads, in three parts. docs/metrics.md has them in a table.
+/* The families that Prometheus reads, in four parts. docs/metrics.md has them in a table.
  *
  * Names of declared metrics become the value of the label `metric`, not part of a family's name: so
  * none of them, of any rollout and whatever its kind and unit, can meet a built-in family or another
@@ -27,10 +27,12 @@ void canary__openmetrics_begin(struct canary__exposition *out, const char *suffi
 void canary__openmetrics_begin_cohort(struct canary__exposition *out, const char *suffix,
                                       canary__exposed *of, int cohort, const char *metric);
 
-/* What each rollout shows, what was counted, and what was measured. */
+/* What each rollout shows, what was counted, what was measured, and how that fares. */
 void canary__openmetrics_state(struct canary__exposition *out, const struct canary__scene *scene);
 void canary__openmetrics_counts(struct canary__exposition *out, const struct canary__scene *scene);
 void canary__openmetrics_measures(struct canary__exposition *out,
                                   const struct canary__scene *scene);
+void canary__openmetrics_recording(struct canary__exposition *out,
+                                   const struct canary__scene *scene);
 
 #endif

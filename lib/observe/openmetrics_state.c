@@ -12,10 +12,6 @@ struct names {
     const char *name;
 };
 
-static double seconds(int64_t ns) {
-    return (double)ns / 1e9;
-}
-
 enum {
     STAGE,
     REVISION,
@@ -23,11 +19,6 @@ enum {
     EFFECTIVE,
     AGE,
     KILLED,
-    FLUSHED_AT,
-    FLUSH_TIME,
-    FLUSH_FAILING,
-    WAITING,
-    THREADS,
     PLAIN,
 };
 
@@ -44,21 +35,10 @@ static const struct canary__family plain[PLAIN] = {
               "Time since the store last confirmed the state; +Inf when it never did." },
     [KILLED] = { "canary_killed", GAUGE, "",
                  "1 while everybody gets the old path, whatever the percentage." },
-    [FLUSHED_AT] = { "canary_flush_timestamp_seconds", GAUGE, "seconds",
-                     "Time of the last merge into the metrics database; 0 before the first." },
-    [FLUSH_TIME] = { "canary_flush_duration_seconds", GAUGE, "seconds",
-                     "How long the last merge took." },
-    [FLUSH_FAILING] = { "canary_flush_failing", GAUGE, "",
-                        "1 when the last attempt to merge failed; it is repeated." },
-    [WAITING] = { "canary_flush_waiting_ticks", GAUGE, "",
-                  "Ticks that are kept in memory until they can be merged." },
-    [THREADS] = { "canary_recording_threads", GAUGE, "",
-                  "Threads that record in memory of their own." },
 };
 
 static double plain_value(canary__exposed *of, size_t which) {
     const canary_ctx_info *info = &of->info;
-    const canary_recording_info *recording = &of->recording;
 
     switch (which) {
     case STAGE:
@@ -70,19 +50,9 @@ static double plain_value(canary__exposed *of, size_t which) {
     case EFFECTIVE:
         return info->effective_bp / 1e4;
     case AGE:
-        return info->age_ns < 0 ? (double)INFINITY : seconds(info->age_ns);
-    case KILLED:
-        return info->kill_reasons != 0;
-    case FLUSHED_AT:
-        return seconds(recording->flushed_at_ns);
-    case FLUSH_TIME:
-        return seconds(recording->flush_ns);
-    case FLUSH_FAILING:
-        return recording->last_error != 0;
-    case WAITING:
-        return recording->waiting;
+        return info->age_ns < 0 ? (double)INFINITY : (double)info->age_ns / 1e9;
     default:
-        return recording->threads;
+        return info->kill_reasons != 0;
     }
 }
 

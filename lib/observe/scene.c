@@ -45,14 +45,14 @@ static int copy_metrics(const struct canary__hooks *hooks, struct canary__observ
 static int take_context(const struct canary__hooks *hooks, canary_ctx *ctx,
                         struct canary__scene_rollout *out) {
     struct canary__observer *observer;
-    int code = CANARY_OK;
+    int code;
 
     out->info = (canary_ctx_info)CANARY_CTX_INFO_INIT;
     out->recording = (canary_recording_info)CANARY_RECORDING_INFO_INIT;
     (void)canary_info(ctx, &out->info);
-    (void)canary_recording(ctx, &out->recording);
+    code = canary_recording(ctx, &out->recording);
     observer = canary__observer_of(ctx);
-    if (observer != NULL) {
+    if (observer != NULL && code == CANARY_OK) {
         canary__observer_lock(observer);
         code = copy_metrics(hooks, observer, out);
         if (code == CANARY_OK) {
@@ -76,27 +76,17 @@ static void add_info(canary_ctx_info *to, const canary_ctx_info *from) {
     }
 }
 
+/* But for what is the store's and the same in all. */
 static void add_recording(canary_recording_info *to, const canary_recording_info *from) {
     for (size_t i = 0; i < sizeof to->rejected / sizeof *to->rejected; i++) {
         to->rejected[i] += from->rejected[i];
     }
     to->dropped += from->dropped;
     to->merged += from->merged;
-    to->flushes += from->flushes;
     to->coarsened += from->coarsened;
     to->threads += from->threads;
     if (from->waiting > to->waiting) {
         to->waiting = from->waiting;
-    }
-    if (from->clock_jumps > to->clock_jumps) {
-        to->clock_jumps = from->clock_jumps;
-    }
-    if (from->flushed_at_ns > to->flushed_at_ns) {
-        to->flushed_at_ns = from->flushed_at_ns;
-        to->flush_ns = from->flush_ns;
-    }
-    if (to->last_error == 0) {
-        to->last_error = from->last_error;
     }
 }
 
