@@ -64,6 +64,7 @@ static double wake_all(struct shared *shared, int count, uint32_t value) {
 
     atomic_store(&shared->word, value);
     syscall(SYS_futex, &shared->word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    usleep(FLOOR_QUIET_US);
     for (int i = 0; i < count; i++) {
         int64_t woken;
 

@@ -5,6 +5,9 @@
 
 enum { FLOOR_MOST = 64, FLOOR_SAMPLES = 300 };
 
+/* How long who woke everybody keeps still, until he looks whether all are there. */
+enum { FLOOR_QUIET_US = 3000 };
+
 struct floor;
 
 /* `count` processes that wait. */
