@@ -7,6 +7,7 @@
 #include "base/fail.h"
 #include "base/futex.h"
 #include "base/page.h"
+#include "storage/stores.h"
 
 static struct canary__observation *known(canary_store *store) {
     return atomic_load_explicit(&store->observation, memory_order_acquire);
@@ -252,10 +253,9 @@ static int open_measurements(canary_store *store, int create, canary_store **out
     void *implementation = NULL;
     int code;
 
-    memset(&methods, 0, sizeof methods);
     canary__store_lock(store);
-    code = store->methods.measurements(store->implementation, create, &methods, &implementation,
-                                       error != NULL ? error : &unheard);
+    code = canary__storage_measurements(&store->methods, store->implementation, create, &methods,
+                                        &implementation, error != NULL ? error : &unheard);
     canary__store_unlock(store);
     if (code != CANARY_OK) {
         return code;
