@@ -63,8 +63,9 @@ int canary__storage_measurements(const canary_storage_methods *methods, void *im
     code = canary__storage_admit(&room.methods, out, error);
     if (code == CANARY_OK) {
         *out_implementation = opened;
-    } else if (out->close != NULL) {
-        out->close(opened);
+    } else if (room.methods.size >= offsetof(canary_storage_methods, token) &&
+               room.methods.close != NULL) {
+        room.methods.close(opened);
     }
     return code;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "box.h"
 #include "storage/stores.h"
 
 static struct canary__hooks hooks;
@@ -17,6 +18,14 @@ static int open_memory(void *user_data, const char *name, int fresh,
     (void)name;
     (void)fresh;
     return canary__memory_open(&hooks, methods, implementation, NULL);
+}
+
+static int open_box(void *user_data, const char *name, int fresh, canary_storage_methods *methods,
+                    void **implementation) {
+    (void)user_data;
+    (void)name;
+    (void)fresh;
+    return box_open(methods, implementation, NULL);
 }
 
 static int open_sqlite(void *user_data, const char *name, int fresh,
@@ -59,8 +68,8 @@ int main(int count, char **arguments) {
     if (mkdtemp(directory) == NULL) {
         return 1;
     }
-    if (count > 1 && strcmp(arguments[1], "memory") == 0) {
-        suite.open = open_memory;
+    if (count > 1 && strcmp(arguments[1], "sqlite") != 0) {
+        suite.open = strcmp(arguments[1], "memory") == 0 ? open_memory : open_box;
         suite.flags = CANARY_CONFORMANCE_ONE_HANDLE;
     } else {
         suite.open = open_sqlite;

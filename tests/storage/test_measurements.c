@@ -377,6 +377,65 @@ static void other_tables(void **state) {
     place_close(&figures);
 }
 
+/* -- stores of others -- */
+
+static struct {
+    int closed;
+    uint32_t size;
+} strange;
+
+static void close_strange(void *store) {
+    (void)store;
+    strange.closed++;
+}
+
+/* Of a later version, whose structure is longer, or of none. */
+static int strange_measurements(void *store, int create, canary_storage_methods *methods,
+                                void **implementation, canary_error *error) {
+    struct place *figures = store;
+    struct canary__sqlite *decisions = figures->store;
+    int code = figures->methods.measurements(decisions, create, methods, implementation, error);
+
+    for (size_t i = sizeof *methods; i < CANARY_STORAGE_METHODS_ROOM; i++) {
+        assert_int_equal(((char *)methods)[i], 0);
+    }
+    memset((char *)methods + sizeof *methods, 0xff, CANARY_STORAGE_METHODS_ROOM - sizeof *methods);
+    methods->size = strange.size;
+    if (strange.size < CANARY_STORAGE_METHODS_ROOM) {
+        methods->close(*implementation);
+        methods->close = close_strange;
+        methods->version = 0;
+    }
+    return code;
+}
+
+static void given_by_others(void **state) {
+    struct place *place = *state;
+    struct place figures;
+    canary_storage_methods methods;
+    canary_storage_methods out;
+    void *kept = NULL;
+
+    figures_make(place, &figures);
+    methods = place->methods;
+    methods.measurements = NULL;
+    place_expect(place,
+                 canary__storage_measurements(&methods, place, 1, &out, &kept, &place->error),
+                 CANARY_E_UNSUPPORTED, "the sqlite store keeps no measurements");
+    methods.measurements = strange_measurements;
+    strange.size = CANARY_STORAGE_METHODS_ROOM;
+    assert_int_equal(canary__storage_measurements(&methods, place, 1, &out, &kept, &place->error),
+                     CANARY_OK);
+    assert_int_equal(out.size, sizeof out);
+    out.close(kept);
+    strange.size = sizeof out;
+    place_expect(place,
+                 canary__storage_measurements(&methods, place, 1, &out, &kept, &place->error),
+                 CANARY_E_INVALID, "version is 0");
+    assert_int_equal(strange.closed, 1);
+    place_close(&figures);
+}
+
 /* -- in memory -- */
 
 enum { ADDITIONS = 2000 };
@@ -658,6 +717,7 @@ int main(void) {
         QUICK(plans),
         QUICK(ranges),
         TEST(other_tables),
+        TEST(given_by_others),
         TEST(memory_of_two_threads),
         QUICK(written_by_a_child),
         QUICK(bounded_size),

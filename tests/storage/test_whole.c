@@ -403,6 +403,73 @@ static void optional_operations_are_passed_on(void **state) {
     simple->closed = 0;
 }
 
+static int simple_remove(void *transaction, int table, const canary_storage_value *key,
+                         canary_error *error) {
+    (void)transaction;
+    (void)table;
+    (void)key;
+    return canary_storage_fail(error, CANARY_E_NOT_FOUND, 0, "not here");
+}
+
+/* With a store that has rows without order, or one that knows of keys by itself. */
+static int simple_measurements(void *store, int create, canary_storage_methods *methods,
+                               void **implementation, canary_error *error) {
+    struct simple *simple = store;
+
+    note(simple, create ? "create" : "look");
+    if (simple->begin_code != 0) {
+        return canary_storage_fail(error, simple->begin_code, 0, "measurements fail");
+    }
+    *methods = simple_methods();
+    methods->remove = create ? NULL : simple_remove;
+    *implementation = simple;
+    return 0;
+}
+
+static void measurements_are_made_whole(void **state) {
+    struct simple *simple = *state;
+    canary_storage_methods methods = simple_methods();
+    canary_storage_methods figures;
+    canary_storage_range all = { .size = sizeof all };
+    void *whole = simple;
+    void *kept = NULL;
+    char out[64] = "";
+
+    assert_null(simple->methods.measurements);
+    simple->diary[0] = '\0';
+    methods.measurements = simple_measurements;
+    assert_int_equal(canary_storage_make_whole(&methods, &whole, &simple->error), 0);
+    simple->begin_code = CANARY_E_NO_STORE;
+    assert_int_equal(methods.measurements(whole, 0, &figures, &kept, &simple->error),
+                     CANARY_E_NO_STORE);
+    assert_string_equal(simple->error.message, "measurements fail");
+    simple->begin_code = 0;
+    /* What knows of keys stays as it is. */
+    memset(&figures, 0, sizeof figures);
+    assert_int_equal(methods.measurements(whole, 0, &figures, &kept, &simple->error), 0);
+    assert_ptr_equal(kept, simple);
+    assert_ptr_equal(figures.remove, simple_remove);
+    memset(&figures, 0, sizeof figures);
+    assert_int_equal(methods.measurements(whole, 1, &figures, &kept, &simple->error), 0);
+    assert_ptr_not_equal(kept, simple);
+    assert_non_null(figures.remove);
+    assert_null(figures.measurements);
+    assert_int_equal(figures.begin(kept, CANARY_STORAGE_WRITE, &simple->transaction, NULL), 0);
+    assert_int_equal(figures.read(simple->transaction, CANARY_TABLE_WRITERS, &all, join, out, NULL),
+                     0);
+    assert_int_equal(
+        figures.read(simple->transaction, CANARY_TABLE_FLAGS, &all, join, out, &simple->error),
+        CANARY_E_INVALID);
+    assert_int_equal(figures.end(simple->transaction, 1, &simple->error), 0);
+    /* A commit reads what was not read yet, of its own tables only. */
+    assert_string_equal(simple->diary, "look look create begin-write writers ticks minutes hours "
+                                       "metrics subjects imports baselines commit ");
+    figures.close(kept);
+    assert_int_equal(simple->closed, 1);
+    methods.close(whole);
+    simple->closed = 0;
+}
+
 static void methods_of_every_age(void **state) {
     struct simple *simple = *state;
     size_t required = offsetof(canary_storage_methods, token);
@@ -464,6 +531,7 @@ int main(void) {
         TEST(damaged_rows_are_refused),
         TEST(a_failed_commit_is_none),
         TEST(optional_operations_are_passed_on),
+        TEST(measurements_are_made_whole),
         TEST(methods_of_every_age),
         TEST(what_is_no_store_is_refused),
     };
