@@ -38,7 +38,8 @@ static void make_path(struct unit *unit) {
     snprintf(unit->path, sizeof unit->path, "%s/store.db", directory);
 }
 
-static const char *const files[] = { "", "-journal", "-doorbell", "-saved", "-wal", "-shm" };
+static const char *const files[] = { "",     "-journal", "-doorbell", "-saved",
+                                     "-wal", "-shm",     "-metrics",  "-metrics-journal" };
 
 static void remove_path(struct unit *unit) {
     char name[600];
