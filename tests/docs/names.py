@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""names.py TOP: every public name in the pages is one of the headers, and every error is explained."""
+"""names.py TOP: every public name in the pages is one of the headers, or what Prometheus reads; every
+error and every family is explained."""
 import pathlib
 import re
 import sys
@@ -10,6 +11,21 @@ from pages import finish, pages
 ENVIRONMENT = {"CANARY_DB", "CANARY_ROLLOUT", "CANARY_ACTOR", "CANARY_OUTPUT"}
 # Variables of the scripts, and what meson.build calls its dependencies.
 NOT_IN_HEADERS = re.compile(r"CANARY_(?:MESON_ARGS|BUILD_DIR|TEST_[A-Z_]+)|canary_\w+_dep")
+
+
+# What the samples of a family are called.
+SAMPLES = {"gauge": ("",), "counter": ("", "_total"), "histogram": ("", "_bucket", "_sum", "_count"),
+           "summary": ("", "_sum", "_count")}
+
+
+def families(top):
+    """{name: type} of lib/observe."""
+    found = {}
+    for file in (top / "lib/observe").glob("openmetrics*.c"):
+        for name, kind in re.findall(r'\{\s*"(canary_\w+)",\s*"?(\w+)"?,', file.read_text()):
+            found[name] = kind.lower()
+    assert len(found) > 20, f"only {sorted(found)} in lib/observe"
+    return found
 
 
 def words(text):
@@ -25,6 +41,13 @@ def main():
                      if file.is_file() and file.suffix in ("", ".c", ".h", ".build"))
     known = words(headers)
     problems, checked = [], 0
+    exposed = families(top)
+    known.update(name + suffix for name, kind in exposed.items() for suffix in SAMPLES[kind])
+    table = (top / "docs/metrics.md").read_text()
+    for name, kind in exposed.items():
+        checked += 1
+        if f"\n| `{name}{'_total' if kind == 'counter' else ''}` | {kind} |" not in table:
+            problems.append(f"docs/metrics.md: no row for {name}, a {kind}")
     for page, text in pages(top).items():
         for word in sorted(words(text)):
             checked += 1

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""openmetrics.py EXAMPLE: the example prints the text, and serves the same."""
+import subprocess
+import sys
+import urllib.request
+
+LINES = ('canary_outcomes_total{rollout="checkout",cohort="new",status="ok"} 1',
+         'canary_outcomes_total{rollout="checkout",cohort="old",status="ok"} 1',
+         'canary_duration_seconds_sum{rollout="checkout",cohort="new"} 0.08',
+         'canary_decisions_total{rollout="checkout",cohort="old",reason="split"} 1')
+
+
+def check(text):
+    lines = text.splitlines()
+    assert lines[-1] == "# EOF", lines[-1]
+    for line in LINES:
+        assert line in lines, f"no {line} in\n{text}"
+
+
+def main():
+    example = sys.argv[1]
+    check(subprocess.run([example], stdout=subprocess.PIPE, text=True, check=True).stdout)
+    process = subprocess.Popen([example, "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        url = process.stdout.readline().strip()
+        for _ in range(3):
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                assert answer.headers["Content-Type"].startswith("application/openmetrics-text;")
+                check(answer.read().decode())
+    finally:
+        process.kill()
+        process.wait()
+    return 0
+
+
+sys.exit(main())
