@@ -178,7 +178,14 @@ static void fill(struct bench_outcomes *all, uint64_t n, struct canary__sheet *s
         }
         outcome.status = random % 100 == 0 ? CANARY_STATUS_ERROR : CANARY_STATUS_OK;
         outcome.duration_ns = (int64_t)(8e6 * spread);
-        canary_record(all->ctx, &all->decisions[(random >> 32) % BENCH_OUTCOMES], &outcome);
+        {
+            const struct bench_request *request = &all->requests[(random >> 32) % BENCH_OUTCOMES];
+            canary_decision decision = all->decision;
+
+            decision.hash = request->hash;
+            decision.cohort = request->cohort;
+            canary_record(all->ctx, &decision, &outcome);
+        }
     }
     if (canary__observer_gather(observer, sheet) != CANARY_OK) {
         bench_die("gather", "no memory");
