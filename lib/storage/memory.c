@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A store in memory, for tests and for programs that keep no state.
  *
- * Each table is a treap, a search tree that random priorities keep flat, so that 100 000 pinned
- * users arrive in any order at the same cost. A write transaction works in place and notes how to
- * take each step back; taking back allocates nothing, so it cannot fail.
+ * Each table is a treap, so that 100 000 pinned users arrive in any order at the same cost. A write
+ * transaction works in place and notes how to take each step back; taking back allocates nothing, so
+ * it cannot fail.
  *
  * Measurements are a second one, which lives until the first and all its own users have let go. Its
  * users have a lock each, so what they share is entered by an atomic word. */
@@ -13,20 +13,13 @@
 #include "base/fail.h"
 #include "storage/shape.h"
 #include "storage/stores.h"
-
-struct node {
-    struct node *left;
-    struct node *right;
-    uint64_t priority;
-    size_t size; /* of the whole allocation */
-    canary_storage_value values[];
-};
+#include "storage/treap.h"
 
 /* One step of a write transaction. */
 struct step {
     int table;
-    struct node *added;   /* or NULL */
-    struct node *removed; /* or NULL; kept until the end */
+    struct canary__node *added;   /* or NULL */
+    struct canary__node *removed; /* or NULL; kept until the end */
 };
 
 struct memory;
@@ -40,7 +33,7 @@ struct memory {
     struct canary__hooks own_hooks;
     const struct canary__hooks *hooks;
     const struct canary__set *set;
-    struct node *roots[CANARY__SET_MOST];
+    struct canary__node *roots[CANARY__SET_MOST];
     struct memory *measurements;
     _Atomic(int) users;
     _Atomic(int) holders; /* transactions that read; -1 = one that writes */
@@ -53,95 +46,7 @@ struct memory {
     struct transaction write;
 };
 
-/* -- the tree -- */
-
-static int compare_value(const canary_storage_value *left, const canary_storage_value *right) {
-    uint64_t common = left->size < right->size ? left->size : right->size;
-    int order;
-
-    if (left->type == CANARY_VALUE_INTEGER) {
-        return left->integer < right->integer ? -1 : left->integer > right->integer;
-    }
-    order = common == 0 ? 0 : memcmp(left->data, right->data, (size_t)common);
-    if (order != 0) {
-        return order;
-    }
-    return left->size < right->size ? -1 : left->size > right->size;
-}
-
-static int compare_key(const canary_storage_value *left, const canary_storage_value *right,
-                       uint32_t count) {
-    int order = 0;
-
-    for (uint32_t i = 0; i < count && order == 0; i++) {
-        order = compare_value(&left[i], &right[i]);
-    }
-    return order;
-}
-
-static struct node **find(struct node **place, const canary_storage_value *key, uint32_t keys) {
-    while (*place != NULL) {
-        int order = compare_key(key, (*place)->values, keys);
-
-        if (order == 0) {
-            break;
-        }
-        place = order < 0 ? &(*place)->left : &(*place)->right;
-    }
-    return place;
-}
-
-static void insert(struct node **place, struct node *node, uint32_t keys) {
-    struct node **below = &node->left;
-    struct node **above = &node->right;
-    struct node *rest;
-
-    while (*place != NULL && (*place)->priority >= node->priority) {
-        place = compare_key(node->values, (*place)->values, keys) < 0 ? &(*place)->left
-                                                                      : &(*place)->right;
-    }
-    rest = *place;
-    *place = node;
-    while (rest != NULL) {
-        if (compare_key(rest->values, node->values, keys) < 0) {
-            *below = rest;
-            below = &rest->right;
-            rest = rest->right;
-        } else {
-            *above = rest;
-            above = &rest->left;
-            rest = rest->left;
-        }
-    }
-    *below = NULL;
-    *above = NULL;
-}
-
-static void take_out(struct node **place) {
-    struct node *left = (*place)->left;
-    struct node *right = (*place)->right;
-
-    while (left != NULL && right != NULL) {
-        if (left->priority >= right->priority) {
-            *place = left;
-            place = &left->right;
-            left = left->right;
-        } else {
-            *place = right;
-            place = &right->left;
-            right = right->left;
-        }
-    }
-    *place = left != NULL ? left : right;
-}
-
-/* Puts `node` where another with the same key is. */
-static void exchange(struct node **place, struct node *node) {
-    node->left = (*place)->left;
-    node->right = (*place)->right;
-    node->priority = (*place)->priority;
-    *place = node;
-}
+/* -- rows of their own -- */
 
 static uint64_t next_random(struct memory *store) {
     uint64_t value = store->random += 0x9e3779b97f4a7c15u;
@@ -152,10 +57,10 @@ static uint64_t next_random(struct memory *store) {
 }
 
 /* One allocation a row: the values, then their bytes, each followed by a zero. */
-static struct node *new_node(struct memory *store, const canary_storage_table *table,
-                             const canary_storage_row *row) {
-    size_t size = sizeof(struct node) + table->column_count * sizeof(canary_storage_value);
-    struct node *node;
+static struct canary__node *new_node(struct memory *store, const canary_storage_table *table,
+                                     const canary_storage_row *row) {
+    size_t size = sizeof(struct canary__node) + table->column_count * sizeof(canary_storage_value);
+    struct canary__node *node;
     char *data;
 
     for (uint32_t i = 0; i < table->column_count; i++) {
@@ -188,13 +93,13 @@ static struct node *new_node(struct memory *store, const canary_storage_table *t
     return node;
 }
 
-static void free_node(struct memory *store, struct node *node) {
+static void free_node(struct memory *store, struct canary__node *node) {
     if (node != NULL) {
         canary__free(store->hooks, node, node->size);
     }
 }
 
-static void free_tree(struct memory *store, struct node *node) {
+static void free_tree(struct memory *store, struct canary__node *node) {
     if (node != NULL) {
         free_tree(store, node->left);
         free_tree(store, node->right);
@@ -224,7 +129,7 @@ static int begin(void *pointer, int mode, void **out, canary_error *error) {
     return CANARY_OK;
 }
 
-static struct node **root_of(struct memory *store, int table) {
+static struct canary__node **root_of(struct memory *store, int table) {
     return &store->roots[table - store->set->first];
 }
 
@@ -248,17 +153,17 @@ static int reserve_step(struct memory *store, canary_error *error) {
 
 static void take_back(struct memory *store, const struct step *step) {
     const canary_storage_table *table = canary_storage_table_get(step->table);
-    struct node **root = root_of(store, step->table);
+    struct canary__node **root = root_of(store, step->table);
 
     if (step->added == NULL) {
-        insert(root, step->removed, table->key_count);
+        canary__treap_insert(root, step->removed, table->key_count);
         return;
     }
-    root = find(root, step->added->values, table->key_count);
+    root = canary__treap_find(root, step->added->values, table->key_count);
     if (step->removed == NULL) {
-        take_out(root);
+        canary__treap_take_out(root);
     } else {
-        exchange(root, step->removed);
+        canary__treap_exchange(root, step->removed);
     }
     free_node(store, step->added);
 }
@@ -310,14 +215,14 @@ struct walk {
 };
 
 /* Below the range, in it, above it. */
-static int place_of(const struct walk *walk, const struct node *node) {
+static int place_of(const struct walk *walk, const struct canary__node *node) {
     const canary_storage_range *range = walk->range;
-    int order = compare_key(node->values, range->key, range->key_count);
+    int order = canary__treap_compare_key(node->values, range->key, range->key_count);
 
     if (order != 0 || range->after == NULL) {
         return order;
     }
-    order = compare_value(&node->values[range->key_count], range->after);
+    order = canary__treap_compare(&node->values[range->key_count], range->after);
     if (range->descending) {
         return order >= 0 ? 1 : 0;
     }
@@ -325,7 +230,7 @@ static int place_of(const struct walk *walk, const struct node *node) {
 }
 
 /* Returns 1 to go on. As deep as the tree, some fifty calls for a hundred thousand rows. */
-static int give(struct walk *walk, const struct node *node) {
+static int give(struct walk *walk, const struct canary__node *node) {
     canary_storage_row row;
     int place;
 
@@ -381,7 +286,7 @@ static int write(void *pointer, const canary_storage_row *row, canary_error *err
     struct transaction *transaction = pointer;
     struct memory *store = transaction->store;
     const canary_storage_table *table;
-    struct node **place;
+    struct canary__node **place;
     struct step step;
     int rc = canary__shape_table(store->set, row->table, &table, error);
 
@@ -394,7 +299,7 @@ static int write(void *pointer, const canary_storage_row *row, canary_error *err
     if (rc != CANARY_OK) {
         return rc;
     }
-    place = find(root_of(store, row->table), row->values, table->key_count);
+    place = canary__treap_find(root_of(store, row->table), row->values, table->key_count);
     if (*place != NULL && row->table == CANARY_TABLE_CHANGES) {
         return canary__fail(error, CANARY_E_CONFLICT, 0,
                             "change %lld is there already and the trail is append-only; read the "
@@ -410,9 +315,9 @@ static int write(void *pointer, const canary_storage_row *row, canary_error *err
         return canary__fail(error, CANARY_E_NOMEM, 0, "%s: no memory for a row", table->name);
     }
     if (*place == NULL) {
-        insert(root_of(store, row->table), step.added, table->key_count);
+        canary__treap_insert(root_of(store, row->table), step.added, table->key_count);
     } else {
-        exchange(place, step.added);
+        canary__treap_exchange(place, step.added);
     }
     store->steps[store->steps_used++] = step;
     return CANARY_OK;
@@ -423,7 +328,7 @@ static int remove_row(void *pointer, int number, const canary_storage_value *key
     struct transaction *transaction = pointer;
     struct memory *store = transaction->store;
     const canary_storage_table *table;
-    struct node **place;
+    struct canary__node **place;
     int rc = canary__shape_table(store->set, number, &table, error);
 
     if (rc == CANARY_OK) {
@@ -438,12 +343,12 @@ static int remove_row(void *pointer, int number, const canary_storage_value *key
     if (rc != CANARY_OK) {
         return rc;
     }
-    place = find(root_of(store, number), key, table->key_count);
+    place = canary__treap_find(root_of(store, number), key, table->key_count);
     if (*place == NULL) {
         return canary__fail(error, CANARY_E_NOT_FOUND, 0, "%s: no row has this key", table->name);
     }
     store->steps[store->steps_used++] = (struct step){ number, NULL, *place };
-    take_out(place);
+    canary__treap_take_out(place);
     return CANARY_OK;
 }
 
