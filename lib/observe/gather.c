@@ -142,7 +142,8 @@ static int put_duration(const struct look *look, int cohort, const char *metric,
     struct canary__tally *tally;
     uint64_t above = 0;
 
-    if (!any(slot->buckets, CANARY__HISTOGRAM_BUCKETS) && load(&slot->overflow) == 0) {
+    /* Of a record half done, the sum may be all there is; the next gathering has only the rest. */
+    if (!any(&slot->sum_ns, sizeof *slot / sizeof slot->sum_ns)) {
         return CANARY_OK;
     }
     tally = canary__sheet_at(hooks, look->sheet, 0, cohort, metric);
@@ -206,8 +207,10 @@ static int put_value(const struct look *look, const struct block *block, int coh
         least = take_extreme(look, block, base + offsetof(struct canary__value_slot, minimum), -1);
         most = take_extreme(look, block, base + offsetof(struct canary__value_slot, maximum), 1);
     }
-    if (load(&slot->n) == 0) {
-        return CANARY_OK; /* a record half done: its extremes wait for it in LAST */
+    /* What there is of a record half done goes, too: the next gathering has only the rest. */
+    if (!any(&slot->n, offsetof(struct canary__value_slot, minimum) / sizeof slot->n) &&
+        least == 0 && most == 0) {
+        return CANARY_OK;
     }
     tally = canary__sheet_at(look->observer->hooks, look->sheet, 0, cohort, metric->name);
     if (tally == NULL) {
