@@ -27,7 +27,9 @@ CANARY_BEGIN_DECLS
 #define CANARY_METRICS_BY_GENERATION 1u /* each generation by itself, oldest first */
 #define CANARY_METRICS_BASELINE                                                                    \
     2u /* the captured baseline instead; `step_ns` one hour gives it
-                                           by hour of the week, from Monday 00:00 UTC = 0 */
+                                           by hour of the week, from Monday 00:00 UTC = 0; `from_ns`
+                                           and `to_ns`, both, choose the hours of the week that this
+                                           time touches, to compare it with */
 
 /* Which figures. Owned by the caller, who sets `size`. NULL instead of the struct means everything. */
 typedef struct canary_metrics_query {

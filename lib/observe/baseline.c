@@ -13,7 +13,6 @@
 #include "observe/scan.h"
 
 enum {
-    THURSDAY = 3,             /* 1970-01-01 was one */
     ALL = CANARY__WEEK_HOURS, /* place of the sum of all hours */
     COLUMNS = 9,
 };
@@ -38,7 +37,7 @@ static uint64_t outcomes_of(const struct canary__sheet *sheet) {
 static int take_sheet(void *user_data, int64_t start, int64_t end,
                       const struct canary__sheet *sheet, canary_error *error) {
     struct capture *capture = user_data;
-    int64_t hour = (start / CANARY__HOUR_NS + 24 * THURSDAY) % CANARY__WEEK_HOURS;
+    int64_t hour = (start / CANARY__HOUR_NS + CANARY__WEEK_FIRST) % CANARY__WEEK_HOURS;
     int code = CANARY_OK;
 
     (void)end;

@@ -45,47 +45,80 @@ static int read_rows(canary_store *store, const char *rollout, const canary_stor
 
 struct listing_rows {
     struct canary__listing *listing;
+    const canary_metrics_query *query;
     canary_metrics_report *report;
-    int by_hour;
+    canary_baseline_info info;
+    struct canary__sheet sum; /* of the hours of a time */
     int code;
     canary_error *error;
 };
+
+static int touches(const canary_metrics_query *query, int64_t hour) {
+    int64_t first = query->from_ns / CANARY__HOUR_NS;
+    int64_t count = (query->to_ns - 1) / CANARY__HOUR_NS - first + 1;
+    int64_t place = (first + CANARY__WEEK_FIRST) % CANARY__WEEK_HOURS;
+
+    return query->to_ns == 0 || (hour - place + CANARY__WEEK_HOURS) % CANARY__WEEK_HOURS < count;
+}
+
+static int list_sheet(struct listing_rows *rows, int64_t hour, const struct canary__sheet *sheet) {
+    const struct canary__wish all = { .together = 1,
+                                      .cohorts = 1u << CANARY_OLD | 1u << CANARY_NEW };
+    const canary_baseline_info *info = &rows->info;
+
+    if (hour >= 0 && rows->query->step_ns == 0) {
+        return canary__scan_gather(&rows->listing->measurements->hooks, &all, &rows->sum, sheet,
+                                   rows->report, rows->error);
+    }
+    return canary__listing_add(rows->listing, sheet, 0,
+                               hour >= 0 ? hour * CANARY__HOUR_NS : info->from_ns,
+                               hour >= 0 ? (hour + 1) * CANARY__HOUR_NS : info->to_ns, rows->error);
+}
+
+static int by_hours(const canary_metrics_query *query) {
+    return query->step_ns != 0 || query->to_ns != 0;
+}
 
 static int list_row(void *user_data, const canary_storage_row *row) {
     struct listing_rows *rows = user_data;
     const struct canary__hooks *hooks = &rows->listing->measurements->hooks;
     canary_metrics_report *report = rows->report;
     struct canary__sheet sheet = { 0 };
-    canary_baseline_info info = { 0 };
-    int64_t hour = get_info(row, &info);
+    int64_t hour = get_info(row, &rows->info);
     int whole;
 
-    if ((hour == -1) == rows->by_hour) {
+    if ((hour == -1) == by_hours(rows->query) || (hour >= 0 && !touches(rows->query, hour))) {
         return 0;
     }
-    report->from_ns = info.from_ns;
-    report->to_ns = info.to_ns;
-    report->last_at_ns = info.captured_at_ns;
-    rows->code =
-        canary__scan_sheet(hooks, row, DATA, rows->by_hour ? "hour of a baseline" : "baseline",
-                           &sheet, &whole, report, rows->error);
+    report->from_ns = rows->info.from_ns;
+    report->to_ns = rows->info.to_ns;
+    report->last_at_ns = rows->info.captured_at_ns;
+    rows->code = canary__scan_sheet(hooks, row, DATA, hour >= 0 ? "hour of a baseline" : "baseline",
+                                    &sheet, &whole, report, rows->error);
     if (whole) {
-        rows->code = canary__listing_add(
-            rows->listing, &sheet, 0, rows->by_hour ? hour * CANARY__HOUR_NS : info.from_ns,
-            rows->by_hour ? (hour + 1) * CANARY__HOUR_NS : info.to_ns, rows->error);
+        rows->code = list_sheet(rows, hour, &sheet);
         canary__sheet_free(hooks, &sheet);
     }
     return rows->code != CANARY_OK;
 }
 
-int canary__baseline_list(struct canary__listing *listing, int by_hour,
+int canary__baseline_list(struct canary__listing *listing, const canary_metrics_query *query,
                           canary_metrics_report *report, canary_error *error) {
-    struct listing_rows rows = { listing, report, by_hour, CANARY_OK, error };
+    struct listing_rows rows = {
+        .listing = listing, .query = query, .report = report, .error = error
+    };
     canary_storage_value head = canary__value_integer(-1);
-    int code = read_rows(listing->measurements, listing->rollout, by_hour ? &head : NULL,
-                         by_hour ? 0 : 1, list_row, &rows, error);
+    int hours = by_hours(query);
+    int code = read_rows(listing->measurements, listing->rollout, hours ? &head : NULL,
+                         hours ? 0 : 1, list_row, &rows, error);
 
-    return code != CANARY_OK ? code : rows.code;
+    code = code != CANARY_OK ? code : rows.code;
+    if (code == CANARY_OK && rows.sum.count > 0) {
+        code =
+            canary__listing_add(listing, &rows.sum, 0, rows.info.from_ns, rows.info.to_ns, error);
+    }
+    canary__sheet_free(&listing->measurements->hooks, &rows.sum);
+    return code;
 }
 
 /* -- what it is -- */

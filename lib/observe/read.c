@@ -181,7 +181,7 @@ static int read_steps(struct reading *reading, canary_error *error) {
 
 static int read_all(struct reading *reading, canary_error *error) {
     int baseline = (reading->query.flags & CANARY_METRICS_BASELINE) != 0;
-    int code = baseline ? canary__baseline_list(&reading->listing, reading->query.step_ns != 0,
+    int code = baseline ? canary__baseline_list(&reading->listing, &reading->query,
                                                 &reading->report, error)
                         : read_steps(reading, error);
 

@@ -113,11 +113,11 @@ static int admit_query(const canary_metrics_query *from, canary_metrics_query *q
     }
     if ((query->flags & CANARY_METRICS_BASELINE) != 0 &&
         ((query->flags & CANARY_METRICS_BY_GENERATION) != 0 || query->generation != 0 ||
-         query->from_ns != 0 || query->to_ns != 0 ||
+         (query->from_ns == 0) != (query->to_ns == 0) ||
          (query->step_ns != 0 && query->step_ns != CANARY__HOUR_NS))) {
         return canary__fail(error, CANARY_E_INVALID, 0,
-                            "query: a baseline has no generations and no times, and its step_ns is "
-                            "0 or one hour");
+                            "query: a baseline has no generations, its step_ns is 0 or one hour, "
+                            "and of from_ns and to_ns it takes both or none");
     }
     return CANARY_OK;
 }

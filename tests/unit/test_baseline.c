@@ -81,6 +81,55 @@ static void by_hour_of_the_week(void **state) {
 }
 
 /* A new one takes the whole place of the one before. */
+static int no_row(void *user_data, const canary_metrics_row *row) {
+    (void)user_data;
+    (void)row;
+    fail_msg("a row for a query that is not allowed");
+    return 1;
+}
+
+/* Outcomes of the old cohort in the hours of the week that a time touches, -1 = no row. */
+static int64_t within(struct unit *unit, int64_t from, int64_t to) {
+    canary_metrics_query query = of_baseline(0);
+    const struct measured *m;
+
+    query.from_ns = from;
+    query.to_ns = to;
+    query.metric = "error";
+    m = measured_read(unit, &query);
+    assert_in_range(m->count, 0, 1);
+    return m->count == 0 ? -1 : (int64_t)m->rows[0].cohorts[0].n;
+}
+
+static void hours_of_a_time(void **state) {
+    struct unit *unit = *state;
+    canary_metrics_query query = of_baseline(0);
+    int64_t hour = CANARY__HOUR_NS;
+    int64_t later = HOUR14 + 70 * CANARY__DAY_NS; /* a Monday, too */
+
+    fill(unit);
+    capture(unit, 0, 0);
+    assert_int_equal(within(unit, later, later + hour), 400);
+    assert_int_equal(within(unit, later + hour - 1, later + hour), 400);
+    assert_int_equal(within(unit, later - hour, later), -1);
+    assert_int_equal(within(unit, later - hour, later + 1), 400);
+    assert_int_equal(within(unit, later + hour, later + 2 * hour), -1);
+    assert_int_equal(within(unit, later - 15 * hour, later - 14 * hour), 5);
+    assert_int_equal(within(unit, later - 15 * hour, later + 1), 405); /* over the week's end */
+    assert_int_equal(within(unit, later - 14 * hour, later), -1);
+    assert_int_equal(within(unit, later + hour, later + 168 * hour), 5);
+    assert_int_equal(within(unit, later + hour, later + 168 * hour + 1), 405);
+    assert_int_equal(within(unit, later, later + 300 * CANARY__DAY_NS), 405);
+    query.step_ns = CANARY__HOUR_NS;
+    query.from_ns = later;
+    query.to_ns = later + hour;
+    query.metric = "error";
+    assert_int_equal(measured_read(unit, &query)->count, 1);
+    query.to_ns = 0;
+    FAILS(CANARY_E_INVALID, "query", "both or none",
+          canary_metrics(unit->store, MEASURED, &query, no_row, NULL, NULL, &error));
+}
+
 static void taking_the_place(void **state) {
     struct unit *unit = *state;
     canary_metrics_query query = of_baseline(CANARY__HOUR_NS);
@@ -244,13 +293,10 @@ static void read_only_handles(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        MEASURED_BOTH(by_hour_of_the_week),
-        MEASURED_BOTH(taking_the_place),
-        MEASURED_BOTH(dry_runs),
-        MEASURED_BOTH(what_is_refused),
-        MEASURED_BOTH(every_kind),
-        MEASURED_SQLITE(damaged_hours),
-        MEASURED_SQLITE(read_only_handles),
+        MEASURED_BOTH(by_hour_of_the_week), MEASURED_BOTH(hours_of_a_time),
+        MEASURED_BOTH(taking_the_place),    MEASURED_BOTH(dry_runs),
+        MEASURED_BOTH(what_is_refused),     MEASURED_BOTH(every_kind),
+        MEASURED_SQLITE(damaged_hours),     MEASURED_SQLITE(read_only_handles),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
