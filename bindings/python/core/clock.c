@@ -4,11 +4,21 @@
 #include "core.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 int64_t clock_read(void *user_data, int clock) {
     clock_object *self = user_data;
     return clock == CANARY_CLOCK_REALTIME ? atomic_load(&self->realtime_ns)
                                           : atomic_load(&self->monotonic_ns);
+}
+
+int64_t clock_of(const store_object *store, int clock) {
+    if (store != NULL && store->clock != NULL) {
+        return clock_read(store->clock, clock);
+    }
+    struct timespec now;
+    clock_gettime(clock == CANARY_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static int clock_init(clock_object *self, PyObject *args, PyObject *kwargs) {

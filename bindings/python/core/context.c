@@ -67,71 +67,37 @@ static PyObject *context_should_use_new(context_object *self, PyObject *user) {
     return truth(answer);
 }
 
-static PyObject *decision_of(context_object *self, const canary_decision *decision) {
-    PyObject *bucket = NULL, *stage = NULL, *age = NULL;
-    PyObject *none = Py_None;
-    if (decision->bucket == CANARY_BUCKET_NONE) {
-        bucket = none;
-        Py_INCREF(none);
-    } else {
-        bucket = PyLong_FromUnsignedLong(decision->bucket);
-    }
-    if (decision->stage < 0) {
-        stage = none;
-        Py_INCREF(none);
-    } else {
-        stage = PyLong_FromLong(decision->stage);
-    }
-    if (decision->age_ns < 0) {
-        age = none;
-        Py_INCREF(none);
-    } else {
-        age = PyFloat_FromDouble((double)decision->age_ns / 1e9);
-    }
-    if (bucket == NULL || stage == NULL || age == NULL) {
-        Py_XDECREF(bucket);
-        Py_XDECREF(stage);
-        Py_XDECREF(age);
-        return NULL;
-    }
-    PyObject *fields = Py_BuildValue(
-        "(OssNkkNKNk)", decision->cohort == CANARY_NEW ? Py_True : Py_False,
-        canary_cohort_name(decision->cohort), canary_reason_name(decision->reason), bucket,
-        (unsigned long)decision->percentage_bp, (unsigned long)decision->effective_bp, stage,
-        (unsigned long long)decision->revision, age, (unsigned long)decision->hash);
-    if (fields == NULL) {
-        return NULL;
-    }
-    PyObject *result = PyObject_CallFunctionObjArgs(self->decision, fields, NULL);
-    Py_DECREF(fields);
-    return result;
-}
-
-static PyObject *context_decide(context_object *self, PyObject *user) {
+int context_explain(context_object *self, PyObject *user, canary_decision *decision) {
     const void *id = NULL;
     uint64_t size = 0;
     int valid = user_of(user, &id, &size);
     if (valid < 0) {
-        return NULL;
+        return -1;
     }
     int killed = 0;
     if (self->kill_switch != NULL && valid && guard_is_open(&self->guard)) {
         killed = switch_ask(self);
         if (killed < 0) {
-            return NULL;
+            return -1;
         }
     }
     atomic_int *line;
     canary_ctx *ctx = guard_decide_enter(&self->guard, &line);
     if (ctx == NULL) {
-        return context_closed(self);
+        context_closed(self);
+        return -1;
     }
-    canary_decision decision = CANARY_DECISION_INIT;
+    *decision = (canary_decision)CANARY_DECISION_INIT;
     switch_answer = killed;
-    canary_explain(ctx, valid ? id : NULL, valid ? size : 0, &decision);
+    canary_explain(ctx, valid ? id : NULL, valid ? size : 0, decision);
     switch_answer = 0;
     guard_decide_leave(line);
-    return decision_of(self, &decision);
+    return 0;
+}
+
+static PyObject *context_decide(context_object *self, PyObject *user) {
+    canary_decision decision;
+    return context_explain(self, user, &decision) < 0 ? NULL : decision_object(self, &decision);
 }
 
 PyObject *answers_of(const uint8_t *cohorts, Py_ssize_t count) {
@@ -283,6 +249,27 @@ static PyObject *context_reduce(context_object *self, PyObject *unused) {
     return NULL;
 }
 
+static PyTypeObject *type_in(const char *module_name, const char *name) {
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *type = module == NULL ? NULL : PyObject_GetAttrString(module, name);
+    Py_XDECREF(module);
+    return (PyTypeObject *)type;
+}
+
+/* Types and words, where every call finds them at once. */
+static int context_find(context_object *self) {
+    self->metrics = PyDict_New();
+    self->decision = type_in("libcanary._types", "Decision");
+    self->request = type_in("libcanary._request", "Request");
+    self->module = PyImport_ImportModule("libcanary._core");
+    if (self->metrics == NULL || self->decision == NULL || self->request == NULL ||
+        self->module == NULL) {
+        return -1;
+    }
+    self->state = PyModule_GetState(self->module);
+    return 0;
+}
+
 static int context_init(context_object *self, PyObject *args, PyObject *kwargs) {
     static char *names[] = { "store", "name",       "kill_switch", "stale_after_ns",
                              "flags", "owns_store", NULL };
@@ -294,7 +281,7 @@ static int context_init(context_object *self, PyObject *args, PyObject *kwargs) 
                                      &stale_after_ns, &flags, &owns_store)) {
         return -1;
     }
-    if (self->name != NULL) {
+    if (self->module != NULL) {
         PyErr_SetString(PyExc_TypeError, "it is open already");
         return -1;
     }
@@ -312,16 +299,12 @@ static int context_init(context_object *self, PyObject *args, PyObject *kwargs) 
         PyErr_SetString(PyExc_ValueError, "a rollout's name holds no NUL");
         return -1;
     }
-    PyObject *types = PyImport_ImportModule("libcanary._types");
-    PyObject *base = types == NULL ? NULL : PyObject_GetAttrString(types, "Decision");
-    self->decision = base == NULL ? NULL : PyObject_GetAttrString(base, "_make");
-    Py_XDECREF(base);
-    Py_XDECREF(types);
-    PyObject *core = self->decision == NULL ? NULL : PyImport_ImportModule("libcanary._core");
-    PyObject *store_type = core == NULL ? NULL : PyObject_GetAttrString(core, "Store");
+    if (context_find(self) < 0) {
+        return -1;
+    }
+    PyObject *store_type = PyObject_GetAttrString(self->module, "Store");
     int fits = store_type == NULL ? -1 : PyObject_IsInstance(store, store_type);
     Py_XDECREF(store_type);
-    Py_XDECREF(core);
     if (fits <= 0) {
         if (fits == 0) {
             PyErr_SetString(PyExc_TypeError, "store is a libcanary.Store");
@@ -366,7 +349,10 @@ static int context_traverse(context_object *self, visitproc visit, void *arg) {
     Py_VISIT((PyObject *)Py_TYPE(self));
     Py_VISIT((PyObject *)self->store);
     Py_VISIT(self->kill_switch);
-    Py_VISIT(self->decision);
+    Py_VISIT(self->module);
+    Py_VISIT((PyObject *)self->decision);
+    Py_VISIT((PyObject *)self->request);
+    Py_VISIT(self->metrics);
     return 0;
 }
 
@@ -374,7 +360,6 @@ static int context_traverse(context_object *self, visitproc visit, void *arg) {
 static int context_clear(context_object *self) {
     context_close_handle(self);
     Py_CLEAR(self->kill_switch);
-    Py_CLEAR(self->decision);
     Py_CLEAR(self->store);
     return 0;
 }
@@ -396,6 +381,10 @@ static void context_dealloc(context_object *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     context_clear(self);
+    Py_CLEAR(self->metrics);
+    Py_CLEAR(self->request);
+    Py_CLEAR(self->decision);
+    Py_CLEAR(self->module);
     Py_CLEAR(self->name);
     guard_free(&self->guard);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -427,6 +416,31 @@ static PyMethodDef context_methods[] = {
     { "revive", (PyCFunction)context_revive, METH_NOARGS,
       PyDoc_STR("revive($self, /)\n--\n\n"
                 "Takes back kill(); any other kill stays.") },
+    { "record", (PyCFunction)(void (*)(void))context_record, METH_FASTCALL | METH_KEYWORDS,
+      PyDoc_STR(
+          "record($self, decision_or_user, /, *, cohort=None, status='ok', duration=None,\n"
+          "       values=None)\n--\n\n"
+          "Records how a request ended, for the cohort that was served.\n\n"
+          "Takes what decide() answered, or a user id and cohort=, what should_use_new() "
+          "answered.\n"
+          "duration is in seconds, or a timedelta; values are of declared metrics: numbers, bools, "
+          "and\n(tp, fp, fn) or (tp, fp, fn, tn). True when all of it was counted; what is not "
+          "allowed is\ncounted as rejected, see recording(). Raises TypeError for another type, "
+          "ClosedError when\nclosed. Takes no lock and keeps the GIL.") },
+    { "expose", (PyCFunction)context_expose, METH_O,
+      PyDoc_STR("expose($self, decision, /)\n--\n\n"
+                "Counts a decision and its user without an outcome; record() does this too.") },
+    { "request", (PyCFunction)(void (*)(void))context_request, METH_FASTCALL | METH_KEYWORDS,
+      PyDoc_STR(
+          "request($self, user, /, *, timeouts=())\n--\n\n"
+          "A context manager that decides, takes the time, and records the outcome.\n\n"
+          "An exception makes it an error; TimeoutError and those of `timeouts` a timeout.") },
+    { "flush", (PyCFunction)context_flush, METH_NOARGS,
+      PyDoc_STR("flush($self, /)\n--\n\n"
+                "Merges what this process recorded into the metrics database of the store, now.\n\n"
+                "Without it, it is merged every ten seconds, when closing, and at exit.") },
+    { "_declare", (PyCFunction)context_declare, METH_VARARGS, NULL },
+    { "_recording", (PyCFunction)context_recording, METH_NOARGS, NULL },
     { "_info", (PyCFunction)context_info, METH_NOARGS, NULL },
     { "close", (PyCFunction)context_close, METH_NOARGS,
       PyDoc_STR("close($self, /)\n--\n\n"

@@ -1,35 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Structs of the library as dictionaries, for the dataclasses of libcanary/_types.py. */
 #include "core.h"
-
-/* Takes over `value`; a NULL value passes on the error it came from. */
-static int put(PyObject *dict, const char *key, PyObject *value) {
-    if (value == NULL) {
-        return -1;
-    }
-    int status = PyDict_SetItemString(dict, key, value);
-    Py_DECREF(value);
-    return status;
-}
-
-static PyObject *text_of(const char *text) {
-    return PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-}
-
-static PyObject *number(int64_t value) {
-    return PyLong_FromLongLong(value);
-}
-
-static PyObject *natural(uint64_t value) {
-    return PyLong_FromUnsignedLongLong(value);
-}
-
-static PyObject *finish(PyObject *dict, int failed) {
-    if (failed) {
-        Py_CLEAR(dict);
-    }
-    return dict;
-}
+#include "dict.h"
 
 PyObject *dict_of_change(const canary_change *change) {
     PyObject *d = PyDict_New();

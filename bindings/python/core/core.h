@@ -23,22 +23,43 @@ typedef struct {
     PyObject_HEAD handle_guard guard; /* of the canary_ctx */
     store_object *store;
     PyObject *kill_switch; /* NULL for none, which costs nothing */
-    PyObject *decision;    /* libcanary.Decision._make */
+    PyObject *module;      /* that `state` belongs to */
+    struct core_state *state;
+    PyTypeObject *decision; /* libcanary.Decision */
+    PyTypeObject *request;  /* libcanary.Request */
+    PyObject *metrics;      /* declared ones: a dict of name to handle * METRIC_KINDS + kind */
     PyObject *name;
     int owns_store; /* 1: closing this closes the store */
 } context_object;
+
+enum { METRIC_KINDS = 8 };
 
 typedef struct {
     PyObject_HEAD _Atomic int64_t realtime_ns;
     _Atomic int64_t monotonic_ns;
 } clock_object;
 
-typedef struct {
+/* Strings are interned, so that most comparisons with them end at the pointer. */
+enum { WORDS_REASONS = 8, WORDS_STATUSES = 3 };
+
+typedef struct core_state {
     PyTypeObject *context_type;
+    PyObject *cohorts[2];
+    PyObject *reasons[WORDS_REASONS];
+    PyObject *statuses[WORDS_STATUSES];
+    PyObject *cohort; /* names of arguments */
+    PyObject *status;
+    PyObject *duration;
+    PyObject *values;
+    PyObject *timeouts;
+    PyObject *timedelta; /* the type, and a microsecond of it */
+    PyObject *microsecond;
+    newfunc new_tuple;
 } core_state;
 
 extern PyType_Spec store_spec;
 extern PyType_Spec context_spec;
+extern PyType_Spec request_spec;
 extern PyType_Spec clock_spec;
 
 /* error.c: set a Python exception and answer NULL. */
@@ -56,6 +77,52 @@ int user_for_change(PyObject *object, const void **id, uint64_t *size);
 int switch_ask(context_object *self);
 /* The answers as a list of bool. */
 PyObject *answers_of(const uint8_t *cohorts, Py_ssize_t count);
+
+/* Asks the kill switch and decides: 0, or -1 with an error. */
+int context_explain(context_object *self, PyObject *user, canary_decision *decision);
+/* decision.c: a libcanary.Decision. */
+PyObject *decision_object(context_object *self, const canary_decision *decision);
+/* The other way, as far as recording needs it: 0, or -1 with an error. */
+int decision_of(context_object *self, PyObject *object, canary_decision *decision);
+
+/* words.c */
+int words_init(core_state *state);
+int words_visit(core_state *state, visitproc visit, void *arg);
+void words_clear(core_state *state);
+/* Place of a string among `count` interned ones, or -1. */
+int word_find(PyObject *const *words, int count, PyObject *string);
+/* CANARY_STATUS_..., WORD_UNKNOWN for another string (which the library counts as rejected), or -1
+ * with a TypeError. */
+enum { WORD_UNKNOWN = 1000 };
+int status_of(core_state *state, PyObject *object);
+/* Nanoseconds out of seconds or a timedelta. What is no duration becomes one that the library
+ * rejects. 0, or -1 with an error. */
+int duration_of(core_state *state, PyObject *object, int64_t *duration_ns);
+
+/* record.c: methods of Context, and a measurement out of what Python says: 1; 0 for None, which is
+ * none; -1 with an error. */
+PyObject *context_declare(context_object *self, PyObject *args);
+PyObject *context_record(context_object *self, PyObject *const *args, Py_ssize_t count,
+                         PyObject *names);
+PyObject *context_expose(context_object *self, PyObject *decision);
+PyObject *context_recording(context_object *self, PyObject *unused);
+PyObject *context_flush(context_object *self, PyObject *unused);
+int measurement_of(context_object *self, PyObject *name, PyObject *value,
+                   canary_measurement *measurement);
+
+/* request.c: a method of Context. */
+PyObject *context_request(context_object *self, PyObject *const *args, Py_ssize_t count,
+                          PyObject *names);
+
+/* figures.c, import.c: methods of Store. */
+PyObject *store_flush(store_object *self, PyObject *unused);
+PyObject *store_now(store_object *self, PyObject *unused);
+PyObject *store_metrics(store_object *self, PyObject *args);
+PyObject *store_exposure(store_object *self, PyObject *args);
+PyObject *store_openmetrics(store_object *self, PyObject *unused);
+PyObject *store_import(store_object *self, PyObject *args);
+PyObject *store_baseline_capture(store_object *self, PyObject *args);
+PyObject *store_baseline_read(store_object *self, PyObject *args);
 
 /* rollouts.c: a function of the module. */
 PyObject *decide_rollouts(PyObject *module, PyObject *args);
@@ -93,5 +160,7 @@ PyObject *measure_decisions(PyObject *module, PyObject *args);
 
 /* clock.c */
 int64_t clock_read(void *user_data, int clock);
+/* Of a store's clock, or of the system where it has none. */
+int64_t clock_of(const store_object *store, int clock);
 
 #endif

@@ -90,18 +90,24 @@ static int add_type(PyObject *module, const char *name, PyType_Spec *spec) {
 static int core_traverse(PyObject *module, visitproc visit, void *arg) {
     core_state *state = PyModule_GetState(module);
     Py_VISIT((PyObject *)state->context_type);
-    return 0;
+    return words_visit(state, visit, arg);
 }
 
 static int core_clear(PyObject *module) {
     core_state *state = PyModule_GetState(module);
     Py_CLEAR(state->context_type);
+    words_clear(state);
     return 0;
 }
 
+static void core_free(void *module) {
+    core_clear(module);
+}
+
 static int core_exec(PyObject *module) {
-    if (add_type(module, "Store", &store_spec) < 0 ||
+    if (words_init(PyModule_GetState(module)) < 0 || add_type(module, "Store", &store_spec) < 0 ||
         add_type(module, "Context", &context_spec) < 0 ||
+        add_type(module, "Request", &request_spec) < 0 ||
         add_type(module, "Clock", &clock_spec) < 0) {
         return -1;
     }
@@ -117,7 +123,10 @@ static int core_exec(PyObject *module) {
         PyModule_AddIntConstant(module, "OPEN_DEFER", CANARY_OPEN_DEFER) < 0 ||
         PyModule_AddIntConstant(module, "OPEN_READ_ONLY", CANARY_OPEN_READ_ONLY) < 0 ||
         PyModule_AddIntConstant(module, "CHANGE_DRY_RUN", CANARY_CHANGE_DRY_RUN) < 0 ||
-        PyModule_AddIntConstant(module, "CHANGE_EMERGENCY", CANARY_CHANGE_EMERGENCY) < 0) {
+        PyModule_AddIntConstant(module, "CHANGE_EMERGENCY", CANARY_CHANGE_EMERGENCY) < 0 ||
+        PyModule_AddIntConstant(module, "METRICS_BY_GENERATION", CANARY_METRICS_BY_GENERATION) <
+            0 ||
+        PyModule_AddIntConstant(module, "METRICS_BASELINE", CANARY_METRICS_BASELINE) < 0) {
         return -1;
     }
     return 0;
@@ -140,6 +149,7 @@ static PyModuleDef core_module = {
     .m_slots = core_slots,
     .m_traverse = core_traverse,
     .m_clear = core_clear,
+    .m_free = core_free,
 };
 
 PyMODINIT_FUNC PyInit__core(void) {

@@ -169,6 +169,19 @@ static PyMethodDef store_methods[] = {
     { "refresh", (PyCFunction)store_refresh, METH_NOARGS,
       PyDoc_STR("refresh($self, /)\n--\n\n"
                 "Looks at the store at once, as the watcher does at each ring of the bell.") },
+    { "flush", (PyCFunction)store_flush, METH_NOARGS,
+      PyDoc_STR("flush($self, /)\n--\n\n"
+                "Merges what this process recorded into the metrics database, now.\n\n"
+                "Without it, it is merged every ten seconds, when closing, and at exit.") },
+    { "openmetrics", (PyCFunction)store_openmetrics, METH_NOARGS,
+      PyDoc_STR("openmetrics($self, /)\n--\n\n"
+                "What this process decided and recorded, as OpenMetrics 1.0 text.") },
+    { "_now", (PyCFunction)store_now, METH_NOARGS, NULL },
+    { "_metrics", (PyCFunction)store_metrics, METH_VARARGS, NULL },
+    { "_exposure", (PyCFunction)store_exposure, METH_VARARGS, NULL },
+    { "_import", (PyCFunction)store_import, METH_VARARGS, NULL },
+    { "_baseline_capture", (PyCFunction)store_baseline_capture, METH_VARARGS, NULL },
+    { "_baseline_read", (PyCFunction)store_baseline_read, METH_VARARGS, NULL },
     { "_create", (PyCFunction)(void (*)(void))store_create, METH_VARARGS | METH_KEYWORDS, NULL },
     { "_change", (PyCFunction)(void (*)(void))store_change, METH_VARARGS | METH_KEYWORDS, NULL },
     { "_rollout", (PyCFunction)store_rollout, METH_VARARGS, NULL },

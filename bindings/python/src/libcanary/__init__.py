@@ -42,6 +42,19 @@ from ._errors import (
     TamperedError,
     UnsupportedError,
 )
+from ._figures import (
+    Above,
+    Baseline,
+    Exposure,
+    Figures,
+    Imported,
+    ImportResult,
+    MetricRow,
+    Metrics,
+    Recording,
+)
+from ._observe import Metric, flush_all as _flush_all
+from ._request import Request
 from ._store import ChangeOptions, Rollout, Store, open, open_store
 from ._types import (
     Bell,
@@ -64,6 +77,8 @@ library_version: str = _core.library_version
 bundled: bool = _core.bundled
 
 __all__ = [
+    "Above",
+    "Baseline",
     "Bell",
     "BusyError",
     "Change",
@@ -74,13 +89,20 @@ __all__ = [
     "Decision",
     "Error",
     "ExistsError",
+    "Exposure",
+    "Figures",
     "Finding",
     "Flag",
     "FullError",
     "HostileError",
     "IOFailedError",
+    "ImportResult",
+    "Imported",
     "Info",
     "InvalidError",
+    "Metric",
+    "MetricRow",
+    "Metrics",
     "NewerError",
     "NoStoreError",
     "NotAStoreError",
@@ -88,8 +110,10 @@ __all__ = [
     "OutOfMemoryError",
     "Override",
     "ReadOnlyError",
+    "Recording",
     "RefusedError",
     "ReplacedError",
+    "Request",
     "Rollout",
     "Stage",
     "State",
@@ -115,3 +139,5 @@ __all__ = [
 _logging.getLogger("libcanary").addHandler(_logging.NullHandler())
 # The watcher's thread may outlive the interpreter, and must not call it then.
 _atexit.register(_core._shutdown)
+# Before that: what was recorded since the last tick.
+_atexit.register(_flush_all)

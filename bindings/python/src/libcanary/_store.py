@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from types import TracebackType
@@ -14,6 +14,26 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from . import _core
 from ._errors import InvalidError
+from ._figures import (
+    Baseline,
+    Exposure,
+    Imported,
+    ImportResult,
+    Metrics,
+    Recording,
+    exposure_of,
+    metrics_of,
+    recording_of,
+)
+from ._observe import (
+    Kind,
+    Metric,
+    Moment,
+    Span,
+    follow,
+    import_rows,
+    query,
+)
 from ._types import (
     Bell,
     Change,
@@ -256,6 +276,84 @@ class Store(_core.Store):
             raise InvalidError("limit and before are not negative")
         return [change_of(entry) for entry in self._history(rollout, limit, before)]
 
+    def metrics(
+        self,
+        rollout: str,
+        *,
+        window: Span | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        by_generation: bool = False,
+        generation: int | None = None,
+        step: Span | None = None,
+        metric: str | None = None,
+        baseline: bool = False,
+    ) -> Metrics:
+        """What all processes recorded, cohort against cohort: of the last `window`, or `since`
+        `until`, or of all time.
+
+        With `step` a set of rows for each step of that length, with `by_generation` for each time
+        between two changes of the percentage. `baseline` gives the captured baseline instead.
+        What this process recorded since its last tick is not in it before `flush()`.
+        """
+        asked = query(
+            self._now(), window, since, until, by_generation, generation, step, metric, baseline
+        )
+        return metrics_of(self._metrics(rollout, *asked))
+
+    def exposure(
+        self,
+        rollout: str,
+        *,
+        window: Span | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        generation: int | None = None,
+    ) -> Exposure:
+        """Decisions in that time, and the distinct users of a generation, by default the newest."""
+        asked = query(self._now(), window, since, until, generation=generation)
+        return exposure_of(self._exposure(rollout, *asked))
+
+    def import_rows(
+        self, rollout: str, rows: Iterable[Mapping[str, Any]], *, key: str | None = None
+    ) -> Imported:
+        """Merges figures that were computed elsewhere, in one transaction.
+
+        A row is ``{"metric": "f1", "cohort": "new", "tp": 91, "fp": 9, "fn": 9}``: proportions have
+        `n` and `k`, values, scores and durations (seconds) a `value`, classifications `tp`, `fp`,
+        `fn` and `tn`. `kind`, `unit` and ``"declare": True`` declare a metric that is not known
+        yet, `at` says when. A row that is not allowed is refused by itself, and the others merged.
+        `key` names the delivery: the same one again merges nothing.
+        """
+        told, refused = import_rows(rows, _COHORTS)
+        results, repeated = self._import(rollout, key, told)
+        of_told = iter([ImportResult(*result) for result in results])
+        every = [refused.get(i) or next(of_told) for i in range(len(told) + len(refused))]
+        return Imported(tuple(every), repeated)
+
+    def baseline_capture(
+        self,
+        rollout: str,
+        *,
+        window: Span | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        by: str | None = None,
+        note: str | None = None,
+        dry_run: bool = False,
+    ) -> Baseline:
+        """Freezes what the old cohort lived through in that time, by hour of the week; in place of
+        an earlier baseline."""
+        if window is None and since is None:
+            raise InvalidError("say from when on: window=, or since=")
+        _, from_ns, to_ns, *_ = query(self._now(), window, since, until)
+        flags = _core.CHANGE_DRY_RUN if dry_run else 0
+        return Baseline(**self._baseline_capture(rollout, from_ns, to_ns, by, note, flags))
+
+    def baseline_read(self, rollout: str) -> Baseline:
+        """Tells about the baseline; its figures come from ``metrics(rollout, baseline=True)``."""
+        return Baseline(**self._baseline_read(rollout))
+
     def verify(self) -> Verification:
         """Proves that nobody edited the trail, and no state apart from it. True when all is well."""
         return verification_of(self._verify())
@@ -272,7 +370,7 @@ class Rollout(_core.Context):
     changes by itself.
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)
 
     def __init__(
         self,
@@ -292,6 +390,7 @@ class Rollout(_core.Context):
             _core.OPEN_DEFER if defer else 0,
             _owns_store,
         )
+        follow(self)
 
     def __enter__(self) -> Self:
         return self
@@ -319,6 +418,106 @@ class Rollout(_core.Context):
     def state(self) -> State:
         """The rollout as it stands in the store, read afresh."""
         return self.store.state(self.name)
+
+    def declare(
+        self,
+        name: str | Metric,
+        kind: Kind | None = None,
+        *,
+        unit: str = "",
+        minimum: float | None = None,
+        maximum: float | None = None,
+        resolution: float | None = None,
+        thresholds: Iterable[Span] = (),
+    ) -> None:
+        """Declares a metric, for the `values` of outcomes: see `Metric`, which may be given instead.
+
+        Declaring the same again does nothing, another one of that name is a ConflictError.
+        """
+        if isinstance(name, Metric):
+            metric = name
+        elif kind is None:
+            raise TypeError("a metric has a kind: declare(name, kind)")
+        else:
+            metric = Metric(name, kind, unit, minimum, maximum, resolution, tuple(thresholds))
+        self._declare(*metric._arguments())
+
+    def recording(self) -> Recording:
+        """What became of the outcomes that this process recorded: counted, rejected, merged."""
+        return recording_of(self._recording())
+
+    def openmetrics(self) -> str:
+        """As `Store.openmetrics`: of every rollout that this process has open in the store."""
+        return self.store.openmetrics()
+
+    def metrics(
+        self,
+        *,
+        window: Span | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        by_generation: bool = False,
+        generation: int | None = None,
+        step: Span | None = None,
+        metric: str | None = None,
+        baseline: bool = False,
+    ) -> Metrics:
+        """What all processes recorded for this rollout; see `Store.metrics`."""
+        return self.store.metrics(
+            self.name,
+            window=window,
+            since=since,
+            until=until,
+            by_generation=by_generation,
+            generation=generation,
+            step=step,
+            metric=metric,
+            baseline=baseline,
+        )
+
+    def exposure(
+        self,
+        *,
+        window: Span | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        generation: int | None = None,
+    ) -> Exposure:
+        """Decisions and distinct users; see `Store.exposure`."""
+        return self.store.exposure(
+            self.name, window=window, since=since, until=until, generation=generation
+        )
+
+    def import_rows(
+        self, rows: Iterable[Mapping[str, Any]], *, key: str | None = None
+    ) -> Imported:
+        """Merges figures that were computed elsewhere; see `Store.import_rows`."""
+        return self.store.import_rows(self.name, rows, key=key)
+
+    def baseline_capture(
+        self,
+        *,
+        window: Span | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        by: str | None = None,
+        note: str | None = None,
+        dry_run: bool = False,
+    ) -> Baseline:
+        """Freezes what the old cohort lived through; see `Store.baseline_capture`."""
+        return self.store.baseline_capture(
+            self.name,
+            window=window,
+            since=since,
+            until=until,
+            by=by,
+            note=note,
+            dry_run=dry_run,
+        )
+
+    def baseline_read(self) -> Baseline:
+        """Tells about the baseline of this rollout."""
+        return self.store.baseline_read(self.name)
 
     def _make(self, what: str, number: int = 0, **arguments: Any) -> Change:
         return change_of(self.store._change(what, self.name, number, **arguments))
