@@ -36,7 +36,10 @@ CANARY_BEGIN_DECLS
 #define CANARY_METRIC_NAME_MAX 63 /* longest metric name, bytes; [a-z][a-z0-9_]* */
 #define CANARY_UNIT_MAX 31        /* longest unit, bytes; [a-z0-9_]* */
 
-/* canary_outcome.status. Pinned for ever. */
+/* canary_outcome.status. Pinned for ever. NONE: no request ended, something was measured all the same
+ * (a purchase an hour later): only the measurements count, no outcome, decision or user, and a duration
+ * is rejected. */
+#define CANARY_STATUS_NONE (-1)
 #define CANARY_STATUS_OK 0
 #define CANARY_STATUS_ERROR 1
 #define CANARY_STATUS_TIMEOUT 2

@@ -323,7 +323,9 @@ static __attribute__((noinline, cold)) int is_plain(const canary_outcome *outcom
     return 1;
 }
 
-/* Why an outcome cannot count at all, or -1. */
+enum { ONLY_MEASUREMENTS = 1000 }; /* beside the causes of rejection */
+
+/* Why an outcome cannot count at all, ONLY_MEASUREMENTS, or -1. */
 static inline int outcome_fault(const canary_outcome *outcome, int cohort) {
     if (UNLIKELY((outcome->size != OUTCOME_LEAST && !is_plain(outcome)) ||
                  outcome->reserved != 0)) {
@@ -333,7 +335,9 @@ static inline int outcome_fault(const canary_outcome *outcome, int cohort) {
         return CANARY_REJECTED_COHORT;
     }
     if (UNLIKELY((uint32_t)outcome->status >= CANARY__STATUSES)) {
-        return CANARY_REJECTED_STATUS;
+        return outcome->status != CANARY_STATUS_NONE         ? CANARY_REJECTED_STATUS
+               : outcome->duration_ns != CANARY_NOT_MEASURED ? CANARY_REJECTED_DURATION
+                                                             : ONLY_MEASUREMENTS;
     }
     /* From CANARY_NOT_MEASURED on, in one comparison. */
     if (UNLIKELY((uint64_t)outcome->duration_ns + 1 > (uint64_t)CANARY_DURATION_MAX_NS + 1)) {
@@ -361,6 +365,15 @@ static inline __attribute__((always_inline)) void count_outcome(const struct pla
 static __attribute__((noinline)) void count_shared(const struct place *place, int cohort,
                                                    int reason, const canary_outcome *outcome) {
     count_outcome(place, cohort, reason, outcome, 1);
+}
+
+/* Out of line: an outcome with a fault, or that is none. */
+static __attribute__((noinline, cold)) int
+count_otherwise(const struct place *place, int fault, int cohort, const canary_outcome *outcome) {
+    if (fault != ONLY_MEASUREMENTS) {
+        return reject(place, fault);
+    }
+    return outcome->measurement_count == 0 ? CANARY_OK : count_measurements(place, cohort, outcome);
 }
 
 /* Counts an outcome that has no fault, but for its measurements. */
@@ -416,7 +429,7 @@ int canary_record(canary_ctx *ctx, const canary_decision *decision, const canary
         fault = outcome_fault(outcome, decision->cohort);
     }
     if (UNLIKELY(fault >= 0)) {
-        return reject(&place, fault);
+        return count_otherwise(&place, fault, decision->cohort, outcome);
     }
     count_checked(&place, decision->cohort, decision->reason, outcome);
     if (LIKELY(says_user(decision))) {
@@ -441,7 +454,7 @@ int canary_record_user(canary_ctx *ctx, const void *user_id, uint64_t user_id_si
                 ? CANARY_REJECTED_ARGUMENT
                 : outcome_fault(outcome, cohort);
     if (fault >= 0) {
-        return reject(&place, fault);
+        return count_otherwise(&place, fault, cohort, outcome);
     }
     count_checked(&place, cohort, CANARY_REASON_UNKNOWN, outcome);
     word = canary__snapshot_word(ctx);
@@ -465,7 +478,7 @@ int canary_record_cohort(canary_ctx *ctx, int cohort, const canary_outcome *outc
     }
     fault = outcome_fault(outcome, cohort);
     if (UNLIKELY(fault >= 0)) {
-        return reject(&place, fault);
+        return count_otherwise(&place, fault, cohort, outcome);
     }
     count_checked(&place, cohort, CANARY_REASON_UNKNOWN, outcome);
     return count_rest(&place, cohort, outcome);

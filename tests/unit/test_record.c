@@ -105,8 +105,10 @@ static void test_refused_outcomes(void **state) {
 
     o.status = 3;
     rejected(ctx, CANARY_REJECTED_STATUS, canary_record(ctx, &decision, &o));
-    o.status = -1;
+    o.status = -2;
     rejected(ctx, CANARY_REJECTED_STATUS, canary_record_cohort(ctx, CANARY_OLD, &o));
+    o.status = CANARY_STATUS_NONE;
+    rejected(ctx, CANARY_REJECTED_DURATION, canary_record_cohort(ctx, CANARY_OLD, &o));
     o = outcome(CANARY_STATUS_OK, -2);
     rejected(ctx, CANARY_REJECTED_DURATION, canary_record(ctx, &decision, &o));
     o.duration_ns = INT64_MIN;
@@ -424,6 +426,34 @@ static void test_partitions(void **state) {
     canary_close(&ctx);
 }
 
+static void test_measurements_alone(void **state) {
+    struct unit *unit = *state;
+    canary_ctx *ctx = opened(unit, 5000);
+    canary_metric m = metric(CANARY_METRIC_PROPORTION, "bought");
+    canary_measurement bought = { .value = 1 };
+    canary_measurement unknown = { .metric = 7 };
+    canary_outcome o = outcome(CANARY_STATUS_NONE, CANARY_NOT_MEASURED);
+    canary_decision decision = decide(ctx, "alice");
+    struct canary__sheet sheet;
+
+    bought.metric = declared(ctx, &m);
+    o.measurements = &bought;
+    o.measurement_count = 1;
+    assert_int_equal(canary_record(ctx, &decision, &o), CANARY_OK);
+    assert_int_equal(canary_record_user(ctx, "bob", 3, CANARY_NEW, &o), CANARY_OK);
+    assert_int_equal(canary_record_cohort(ctx, CANARY_NEW, &o), CANARY_OK);
+    assert_int_equal(canary__observer_sampled(canary__observer_of(ctx)), 0);
+    sheet = gathered(ctx);
+    assert_int_equal(counted(&sheet, CANARY_NEW, "bought", CANARY__COUNT_HIT), 3);
+    assert_int_equal(sheet.count, 1); /* and nothing else counted */
+    done(ctx, &sheet);
+    o.measurements = &unknown;
+    rejected(ctx, CANARY_REJECTED_UNDECLARED, canary_record_cohort(ctx, CANARY_NEW, &o));
+    o.measurement_count = 0;
+    assert_int_equal(canary_record_cohort(ctx, CANARY_NEW, &o), CANARY_OK);
+    canary_close(&ctx);
+}
+
 static void test_users(void **state) {
     struct unit *unit = *state;
     canary_ctx *ctx = opened(unit, 2500);
@@ -469,8 +499,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         UNIT_MEMORY_ONLY(test_cohort_served),  UNIT_MEMORY_ONLY(test_refused_outcomes),
         UNIT_MEMORY_ONLY(test_longer_outcome), UNIT_MEMORY_ONLY(test_declaring),
-        UNIT_MEMORY_ONLY(test_measurements),   UNIT_MEMORY_ONLY(test_partitions),
-        UNIT_MEMORY_ONLY(test_users),
+        UNIT_MEMORY_ONLY(test_measurements),   UNIT_MEMORY_ONLY(test_measurements_alone),
+        UNIT_MEMORY_ONLY(test_partitions),     UNIT_MEMORY_ONLY(test_users),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
