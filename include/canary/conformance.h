@@ -9,8 +9,9 @@
 CANARY_BEGIN_DECLS
 
 /* How the suite gets at a store. `open` makes a handle on the store called `name`: with `fresh` 1
- * after removing whatever was there, with 0 on what is there. Returns 0 and sets both, or a code.
- */
+ * after removing whatever was there, its measurements included, with 0 on what is there. Returns 0 and
+ * sets both, or a code. A store that keeps measurements is checked twice, with names that begin with
+ * "measurements: " the second time. */
 typedef struct canary_conformance {
     uint32_t size;  /* sizeof(canary_conformance) of the caller */
     uint32_t flags; /* CANARY_CONFORMANCE_... */
