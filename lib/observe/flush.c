@@ -188,14 +188,18 @@ static int write_sequence(struct delivery *delivery, uint64_t sequence) {
     return delivery->measurements->methods.write(delivery->transaction, &row, delivery->error);
 }
 
+static int has_arrived(const struct delivery *delivery, const struct canary__parcel *parcel) {
+    return parcel->sequence != 0 && parcel->sequence <= delivery->arrived;
+}
+
 static int merge_parcel(struct delivery *delivery, const char *rollout,
                         struct canary__parcel *parcel) {
     int code = CANARY_OK;
 
-    parcel->refused = 0;
-    if (parcel->sequence != 0 && parcel->sequence <= delivery->arrived) {
-        return CANARY_OK; /* an earlier attempt did arrive */
+    if (has_arrived(delivery, parcel)) {
+        return CANARY_OK;
     }
+    parcel->refused = 0;
     if (parcel->sheet.count > 0) {
         code = canary__merge_what_fits(delivery->measurements, delivery->transaction,
                                        CANARY_TABLE_TICKS, rollout, parcel->start_ns,
@@ -221,7 +225,8 @@ static int merge_pending(struct delivery *delivery, struct canary__pending *pend
     return code;
 }
 
-/* From here on nobody knows whether these parcels are in, until the store is asked. */
+/* From here on nobody knows whether these parcels are in, until the store is asked. Those that an earlier
+ * delivery brought keep its number: this one may yet come to nothing. */
 static void mark(struct delivery *delivery, uint64_t sequence) {
     delivery->observation->page->sequence = sequence;
     for (struct canary__pending *p = delivery->first; p != NULL; p = p->next) {
@@ -229,7 +234,9 @@ static void mark(struct delivery *delivery, uint64_t sequence) {
 
         for (uint32_t i = 0; i < p->ready; i++) {
             parcel = i > 0 ? parcel->next : parcel;
-            parcel->sequence = sequence;
+            if (!has_arrived(delivery, parcel)) {
+                parcel->sequence = sequence;
+            }
         }
     }
 }
