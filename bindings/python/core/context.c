@@ -421,12 +421,13 @@ static PyMethodDef context_methods[] = {
           "record($self, decision_or_user, /, *, cohort=None, status='ok', duration=None,\n"
           "       values=None)\n--\n\n"
           "Records how a request ended, for the cohort that was served.\n\n"
-          "Takes what decide() answered, or a user id and cohort=, what should_use_new() "
-          "answered.\n"
-          "duration is in seconds, or a timedelta; values are of declared metrics: numbers, bools, "
-          "and\n(tp, fp, fn) or (tp, fp, fn, tn). True when all of it was counted; what is not "
-          "allowed is\ncounted as rejected, see recording(). Raises TypeError for another type, "
-          "ClosedError when\nclosed. Takes no lock and keeps the GIL.") },
+          "Takes what decide() answered, or a user id and cohort=, what should_use_new() answered; "
+          "the\nstatus \"ok\", \"error\" or \"timeout\", or None when nothing ended and only the "
+          "values count;\nthe duration in seconds, or a timedelta; values of declared metrics: "
+          "numbers, bools, and\n(tp, fp, fn) or (tp, fp, fn, tn).\n\n"
+          "True when all of it was counted. What is not allowed is counted as rejected, see "
+          "recording().\nRaises TypeError for another type, ClosedError when closed. Takes no lock "
+          "and keeps the GIL.") },
     { "expose", (PyCFunction)context_expose, METH_O,
       PyDoc_STR("expose($self, decision, /)\n--\n\n"
                 "Counts a decision and its user without an outcome; record() does this too.") },

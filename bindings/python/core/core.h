@@ -91,10 +91,10 @@ int words_visit(core_state *state, visitproc visit, void *arg);
 void words_clear(core_state *state);
 /* Place of a string among `count` interned ones, or -1. */
 int word_find(PyObject *const *words, int count, PyObject *string);
-/* CANARY_STATUS_..., WORD_UNKNOWN for another string (which the library counts as rejected), or -1
- * with a TypeError. */
-enum { WORD_UNKNOWN = 1000 };
-int status_of(core_state *state, PyObject *object);
+/* CANARY_STATUS_NONE out of None, and STATUS_UNKNOWN, which the library rejects, out of another word.
+ * 0, or -1 with a TypeError. */
+enum { STATUS_UNKNOWN = 1000, COHORT_UNKNOWN = 1000 };
+int status_of(core_state *state, PyObject *object, int32_t *status);
 /* Nanoseconds out of seconds or a timedelta. What is no duration becomes one that the library
  * rejects. 0, or -1 with an error. */
 int duration_of(core_state *state, PyObject *object, int64_t *duration_ns);

@@ -206,19 +206,21 @@ static int arguments_of(core_state *state, PyObject *const *args, Py_ssize_t cou
             PyErr_Format(PyExc_TypeError, "record() has no argument %R", name);
             return -1;
         }
-        *places[place] = args[count + i] == Py_None ? NULL : args[count + i];
+        if (args[count + i] != Py_None || known[place] == state->status) {
+            *places[place] = args[count + i];
+        }
     }
     return 0;
 }
 
-/* CANARY_OLD, CANARY_NEW, WORD_UNKNOWN for another word, or -1 with a TypeError. */
+/* CANARY_OLD, CANARY_NEW, COHORT_UNKNOWN for another word, or -1 with a TypeError. */
 static int cohort_of(core_state *state, PyObject *object) {
     if (object == Py_True || object == Py_False) {
         return object == Py_True ? CANARY_NEW : CANARY_OLD;
     }
     if (object != NULL && PyUnicode_Check(object)) {
         int cohort = word_find(state->cohorts, 2, object);
-        return cohort < 0 ? WORD_UNKNOWN : cohort;
+        return cohort < 0 ? COHORT_UNKNOWN : cohort;
     }
     PyErr_SetString(PyExc_TypeError,
                     "with a user id, cohort= says which path was served: what should_use_new() "
@@ -245,10 +247,7 @@ PyObject *context_record(context_object *self, PyObject *const *args, Py_ssize_t
         return NULL;
     }
     what.outcome = (canary_outcome)CANARY_OUTCOME_INIT;
-    if (said.status != NULL) {
-        what.outcome.status = status_of(self->state, said.status);
-    }
-    if (what.outcome.status < 0 ||
+    if ((said.status != NULL && status_of(self->state, said.status, &what.outcome.status) < 0) ||
         (said.duration != NULL &&
          duration_of(self->state, said.duration, &what.outcome.duration_ns) < 0) ||
         (said.values != NULL && measurements_of(self, said.values, &what) < 0)) {

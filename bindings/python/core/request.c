@@ -17,7 +17,7 @@ typedef struct {
     uint32_t count;
     uint32_t room;
     int state;
-    int status;
+    int32_t status;
     int discarded;
 } request_object;
 
@@ -105,6 +105,23 @@ static int status_of_exception(request_object *self, PyObject *kind) {
     return timeout ? CANARY_STATUS_TIMEOUT : CANARY_STATUS_ERROR;
 }
 
+/* An outcome has room for some measurements; further ones follow it without another outcome. */
+static void request_count(request_object *self, canary_ctx *ctx) {
+    canary_outcome outcome = CANARY_OUTCOME_INIT;
+    outcome.status = self->status;
+    outcome.duration_ns = self->duration_ns;
+    uint32_t told = 0;
+    do {
+        uint32_t count = self->count - told;
+        outcome.measurements = count > 0 ? self->measurements + told : NULL;
+        outcome.measurement_count = count < CANARY_METRICS_MAX ? count : CANARY_METRICS_MAX;
+        canary_record(ctx, &self->decision, &outcome);
+        told += outcome.measurement_count;
+        outcome.status = CANARY_STATUS_NONE;
+        outcome.duration_ns = CANARY_NOT_MEASURED;
+    } while (told < self->count);
+}
+
 static PyObject *request_exit(request_object *self, PyObject *const *args, Py_ssize_t count) {
     if (count != 3) {
         PyErr_SetString(PyExc_TypeError,
@@ -122,16 +139,11 @@ static PyObject *request_exit(request_object *self, PyObject *const *args, Py_ss
         self->status = status_of_exception(self, args[0]);
     }
     if (!self->discarded) {
-        canary_outcome outcome = CANARY_OUTCOME_INIT;
-        outcome.status = self->status;
-        outcome.duration_ns = self->duration_ns;
-        outcome.measurements = self->measurements;
-        outcome.measurement_count = self->count;
         atomic_int *line;
         canary_ctx *ctx = guard_decide_enter(&self->context->guard, &line);
         /* Closed meanwhile: that is no reason for the request to fail. */
         if (ctx != NULL) {
-            canary_record(ctx, &self->decision, &outcome);
+            request_count(self, ctx);
             guard_decide_leave(line);
         }
     }
@@ -253,11 +265,11 @@ static int request_set_status(request_object *self, PyObject *value, void *unuse
         self->status = STATUS_UNSAID;
         return 0;
     }
-    int status = status_of(self->context->state, value);
-    if (status < 0) {
+    int32_t status;
+    if (status_of(self->context->state, value, &status) < 0) {
         return -1;
     }
-    if (status == WORD_UNKNOWN) {
+    if (status == STATUS_UNKNOWN) {
         PyErr_Format(PyExc_ValueError, "%R is no status; \"ok\", \"error\" and \"timeout\" are",
                      value);
         return -1;

@@ -81,17 +81,15 @@ int word_find(PyObject *const *words, int count, PyObject *string) {
     return -1;
 }
 
-int status_of(core_state *state, PyObject *object) {
-    int status = word_find(state->statuses, WORDS_STATUSES, object);
-    if (status >= 0) {
-        return status;
-    }
-    if (!PyUnicode_Check(object)) {
+int status_of(core_state *state, PyObject *object, int32_t *status) {
+    int place = word_find(state->statuses, WORDS_STATUSES, object);
+    if (place < 0 && object != Py_None && !PyUnicode_Check(object)) {
         PyErr_Format(PyExc_TypeError, "a status is \"ok\", \"error\" or \"timeout\", not %R",
                      (PyObject *)Py_TYPE(object));
         return -1;
     }
-    return WORD_UNKNOWN;
+    *status = place >= 0 ? place : object == Py_None ? CANARY_STATUS_NONE : STATUS_UNKNOWN;
+    return 0;
 }
 
 /* A timedelta knows microseconds. */

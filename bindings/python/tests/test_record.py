@@ -230,6 +230,23 @@ def test_declaring(half: libcanary.Rollout) -> None:
     assert found["metric_7"].new.n == 1 and found["error"].new.n == 4
 
 
+def test_values_without_an_outcome(half: libcanary.Rollout) -> None:
+    half.declare("bought", "proportion")
+    half.declare("turn", "value")
+    assert half.record(half.decide("alice"), status=None, values={"bought": True})
+    assert half.record("bob", cohort=True, status=None, values={"bought": False})
+    assert not half.record("bob", cohort=True, status=None, duration=1)
+    assert rejected(half) == {"duration": 1}
+    with half.request("alice") as request:
+        for i in range(100):  # more than one outcome has room for
+            request.record("turn", i)
+    found = figures(half)
+    assert (found["bought"].new.n, found["bought"].new.k) == (2, 1)
+    assert (found["turn"].new.n, found["turn"].new.sum) == (100, 4950)
+    assert found["error"].new.n == half.recording().outcomes == 1
+    assert half.exposure().users_total == 1
+
+
 def test_a_number_that_changes_the_dictionary(half: libcanary.Rollout) -> None:
     half.declare("cost", "value")
     values: dict[str, Any] = {}

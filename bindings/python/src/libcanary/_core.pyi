@@ -137,7 +137,7 @@ class Context:
         /,
         *,
         cohort: None = None,
-        status: Status = "ok",
+        status: Status | None = "ok",
         duration: Span | None = None,
         values: Mapping[str, Value] | None = None,
     ) -> bool: ...
@@ -148,7 +148,7 @@ class Context:
         /,
         *,
         cohort: bool | str,
-        status: Status = "ok",
+        status: Status | None = "ok",
         duration: Span | None = None,
         values: Mapping[str, Value] | None = None,
     ) -> bool: ...
