@@ -62,6 +62,33 @@ void measured_outcomes(struct unit *unit, int table, int64_t start_ns, uint64_t 
     measured_merge(unit, table, start_ns, &sheet);
 }
 
+/* Users `from` to `to` of a made-up population. */
+static void add_users(struct canary__sample_table *table, uint32_t from, uint32_t to) {
+    for (uint32_t user = from; user < to; user++) {
+        canary__sample_put(table, canary__sample_mix(user * 2654435761u + 12345));
+    }
+}
+
+void measured_users(struct unit *unit, uint64_t generation, uint32_t old, uint32_t from,
+                    uint32_t to) {
+    static struct canary__sample_table tables[2];
+    struct canary__sample samples[2] = { { 0 } };
+    canary_store *store;
+    void *transaction = begin(unit, &store);
+
+    memset(tables, 0, sizeof tables);
+    add_users(&tables[0], 0, old);
+    add_users(&tables[1], from, to);
+    for (int cohort = 0; cohort < 2; cohort++) {
+        assert_int_equal(canary__sample_take(&store->hooks, &tables[cohort], &samples[cohort]),
+                         CANARY_OK);
+    }
+    OK(canary__merge_users(store, transaction, MEASURED, generation, samples, &error));
+    end(store, transaction);
+    canary__sample_free(&store->hooks, &samples[0]);
+    canary__sample_free(&store->hooks, &samples[1]);
+}
+
 struct moving {
     canary_store *store;
     struct canary__sheet sheet;

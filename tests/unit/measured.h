@@ -43,6 +43,9 @@ void measured_merge(struct unit *unit, int table, int64_t start_ns, struct canar
 /* Merges `n` outcomes of a cohort, `k` of them errors. */
 void measured_outcomes(struct unit *unit, int table, int64_t start_ns, uint64_t generation,
                        int cohort, uint64_t n, uint64_t k);
+/* Merges old users [0, old) and new users [from, to) of a generation. */
+void measured_users(struct unit *unit, uint64_t generation, uint32_t old, uint32_t from,
+                    uint32_t to);
 /* Merges the rows of a step of `from` into one of `to` that begins at or before them. */
 void measured_retain(struct unit *unit, int from, int64_t start_ns, int to, int64_t to_start_ns);
 /* Runs SQL on the file of the measurements. */

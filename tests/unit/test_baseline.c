@@ -177,10 +177,16 @@ static void what_is_refused(void **state) {
     struct unit *unit = *state;
     canary_change_options options = unit_by("bob");
     canary_baseline_info info = { .size = sizeof info };
+    struct canary__sheet sheet = { 0 };
+    struct canary__tally *tally;
 
     FAILS(CANARY_E_REFUSED, MEASURED, "the beginning until 2026-09-21",
           canary_baseline_capture(unit->store, MEASURED, 0, 0, NULL, NULL, &error));
     measured_outcomes(unit, CANARY_TABLE_TICKS, HOUR14, 2, CANARY_NEW, 7, 7);
+    tally = canary__sheet_at(&measured_store(unit)->hooks, &sheet, 2, 0, CANARY__SHEET_LOSSES);
+    tally->kind = CANARY__TALLY_LOSSES;
+    tally->counts[CANARY_REJECTED_NUMBER] = 9;
+    measured_merge(unit, CANARY_TABLE_TICKS, HOUR14, &sheet);
     FAILS(CANARY_E_REFUSED, "old cohort", "no figures",
           canary_baseline_capture(unit->store, MEASURED, 0, 0, NULL, NULL, &error));
     FAILS(CANARY_E_INVALID, "from_ns -1", "",
@@ -262,6 +268,7 @@ static void damaged_hours(void **state) {
     assert_non_null(strstr(m->report.damage, "hour of a baseline"));
     query.step_ns = 0;
     assert_int_equal(measured_read(unit, &query)->rows[0].cohorts[0].n, 405);
+    capture(unit, 0, 0);
     measured_by_hand(unit, "DELETE FROM baselines WHERE hour = -1");
     assert_int_equal(measured_read(unit, &query)->count, 0);
     FAILS(CANARY_E_NOT_FOUND, "no baseline", "",

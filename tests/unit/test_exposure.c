@@ -4,36 +4,6 @@
 
 #include <math.h>
 
-/* Users `from` to `to` of a made-up population. */
-static void add_users(struct canary__sample_table *table, uint32_t from, uint32_t to) {
-    for (uint32_t user = from; user < to; user++) {
-        canary__sample_put(table, canary__sample_mix(user * 2654435761u + 12345));
-    }
-}
-
-/* Merges old users [0, old) and new users [from, to) of a generation. */
-static void merge_users(struct unit *unit, uint64_t generation, uint32_t old, uint32_t from,
-                        uint32_t to) {
-    static struct canary__sample_table tables[2];
-    struct canary__sample samples[2] = { { 0 } };
-    canary_store *store = measured_store(unit);
-    void *transaction;
-
-    memset(tables, 0, sizeof tables);
-    add_users(&tables[0], 0, old);
-    add_users(&tables[1], from, to);
-    for (int cohort = 0; cohort < 2; cohort++) {
-        assert_int_equal(canary__sample_take(&store->hooks, &tables[cohort], &samples[cohort]),
-                         CANARY_OK);
-    }
-    OK(canary__store_begin(store, CANARY_STORAGE_WRITE, &transaction, &error));
-    OK(canary__merge_users(store, transaction, MEASURED, generation, samples, &error));
-    OK(store->methods.end(transaction, 1, &error));
-    canary__store_unlock(store);
-    canary__sample_free(&store->hooks, &samples[0]);
-    canary__sample_free(&store->hooks, &samples[1]);
-}
-
 static void merge_decisions(struct unit *unit, int64_t start, uint64_t generation, int cohort,
                             int reason, uint64_t count) {
     struct canary__sheet sheet = { 0 };
@@ -58,7 +28,7 @@ static void few_users_are_exact(void **state) {
     struct unit *unit = *state;
     canary_exposure out;
 
-    merge_users(unit, 2, 300, 290, 390);
+    measured_users(unit, 2, 300, 290, 390);
     out = expose(unit, NULL);
     assert_int_equal(out.generation, 2);
     assert_int_equal(out.sampled_all, 1);
@@ -75,7 +45,7 @@ static void many_users_are_estimated(void **state) {
     canary_exposure out;
     double share;
 
-    merge_users(unit, 2, OLD, OLD - BOTH, OLD - BOTH + NEW);
+    measured_users(unit, 2, OLD, OLD - BOTH, OLD - BOTH + NEW);
     out = expose(unit, NULL);
     assert_int_equal(out.sampled_all, 0);
     assert_true(out.users_error[0] > 0.01 * OLD / 2 && out.users_error[0] < 0.016 * OLD);
@@ -96,9 +66,9 @@ static void which_generation(void **state) {
     canary_metrics_query query = CANARY_METRICS_QUERY_INIT;
     canary_exposure out;
 
-    merge_users(unit, 2, 30, 0, 0);
-    merge_users(unit, 10, 5, 100, 104);
-    merge_users(unit, 11, 0, 0, 0);
+    measured_users(unit, 2, 30, 0, 0);
+    measured_users(unit, 10, 5, 100, 104);
+    measured_users(unit, 11, 0, 0, 0);
     out = expose(unit, NULL);
     assert_true(out.generation == 10 && out.users[0] == 5 && out.users[1] == 4);
     query.generation = 2;
@@ -140,8 +110,8 @@ static void damaged_users(void **state) {
     struct unit *unit = *state;
     canary_exposure out;
 
-    merge_users(unit, 2, 30, 0, 5);
-    merge_users(unit, 7, 5, 100, 104);
+    measured_users(unit, 2, 30, 0, 5);
+    measured_users(unit, 7, 5, 100, 104);
     merge_decisions(unit, MEASURED_HOUR, 2, CANARY_OLD, CANARY_REASON_SPLIT, 100);
     measured_by_hand(unit, "UPDATE subjects SET data = substr(data, 1, length(data) - 1) "
                            "WHERE generation = 7");
@@ -164,7 +134,7 @@ static void a_smaller_struct(void **state) {
     struct unit *unit = *state;
     canary_exposure out;
 
-    merge_users(unit, 2, 30, 0, 5);
+    measured_users(unit, 2, 30, 0, 5);
     memset(&out, 0x55, sizeof out);
     out.size = offsetof(canary_exposure, sampled);
     OK(canary_exposure_read(unit->store, MEASURED, NULL, &out, &error));

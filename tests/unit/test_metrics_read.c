@@ -485,8 +485,14 @@ static void steps_add_up(void **state) {
     }
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 12; i++) {
+            const struct measured *m;
+
             query.step_ns = (int64_t)(1 + figures_below(&seed, 700)) * CANARY__TICK_NS;
-            assert_int_equal(outcomes(measured_read(unit, &query), 0), all);
+            m = measured_read(unit, &query);
+            assert_int_equal(outcomes(m, 0), all);
+            for (uint32_t row = 1; row < m->count; row++) {
+                assert_true(m->rows[row].row.from_ns >= m->rows[row - 1].row.to_ns);
+            }
         }
         for (int i = 0; i < ROWS; i++) {
             if (round == 0 && i % 2 == 0) {

@@ -106,6 +106,7 @@ static void other_damage(void **state) {
     m = measured_read(unit, NULL);
     assert_int_equal(m->count, 0);
     assert_int_equal(m->report.damaged, 6);
+    assert_non_null(strstr(m->report.damage, "tick of 2026-09-21T14:00:00Z")); /* the first */
     assert_int_equal(m->report.from_ns, 0);
 }
 
@@ -323,6 +324,7 @@ static void fill_all(struct unit *unit) {
     uint64_t seed = unit_seed();
 
     fill(unit);
+    measured_users(unit, 2, 30, 20, 40);
     for (int i = 0; i < 4; i++) {
         struct canary__sheet made = { 0 };
         struct canary__sheet sheet = { 0 };
