@@ -60,8 +60,10 @@ int canary__sheet_relabel(const struct canary__hooks *hooks, struct canary__shee
  *   but for durations: how many counts up to the last that is not 0, and these
  *   value, score: resolution (8 bytes, IEEE 754, least first), sum, squares unless lossy, least, most
  *   duration: sum, squares unless lossy, overflow, how many thresholds; of each the difference to the
- *     one before, how many were compared, how many were above; then how many runs of buckets that are
- *     not 0; of each how many buckets are 0 before it, how long it is, and its counts less 1
+ *     one before, how many were compared, how many were above; then how many runs of buckets there
+ *     are; of each how many buckets are 0 before it, how long it is, and its counts, each as signed
+ *     difference to the one before, modulo 2^64. A run begins and ends with a bucket that is not 0,
+ *     and has less than 3 in a row that are
  * The result is allocated; free it with its size. CANARY_E_NOMEM. */
 int canary__sheet_encode(const struct canary__hooks *hooks, const struct canary__sheet *sheet,
                          uint8_t **data, size_t *size);

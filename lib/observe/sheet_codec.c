@@ -16,6 +16,7 @@ enum {
     SHAPE_SAME_METRIC = 2,
     SHAPE_LOSSY = 4,
     SHAPES = 8,
+    GAP_LEAST = 3,   /* buckets that are 0 between two runs */
     ENTRY_LEAST = 4, /* bytes of the shortest entry: generation, shape, kind, a count */
 };
 
@@ -74,7 +75,8 @@ static void write_thresholds(struct canary__writer *w, const struct canary__tall
     }
 }
 
-/* From `*at` on, the next run of buckets that are not 0: how long it is, and its first one in `*at`. */
+/* From `*at` on, the next run of buckets: how many, and its first one in `*at`. It ends where a gap is
+ * no shorter as zeros than as the beginning of another run. */
 static uint32_t next_run(const uint64_t *buckets, uint32_t *at) {
     uint32_t end;
 
@@ -82,13 +84,16 @@ static uint32_t next_run(const uint64_t *buckets, uint32_t *at) {
         (*at)++;
     }
     end = *at;
-    while (end < CANARY__HISTOGRAM_BUCKETS && buckets[end] != 0) {
-        end++;
+    for (uint32_t i = *at; i < CANARY__HISTOGRAM_BUCKETS && i < end + GAP_LEAST; i++) {
+        if (buckets[i] != 0) {
+            end = i + 1;
+        }
     }
     return end - *at;
 }
 
 static void write_buckets(struct canary__writer *w, const uint64_t *buckets) {
+    uint64_t before = 0;
     uint32_t runs = 0;
     uint32_t end = 0;
     uint32_t at = 0;
@@ -104,7 +109,8 @@ static void write_buckets(struct canary__writer *w, const uint64_t *buckets) {
         canary__write_number(w, at - end);
         canary__write_number(w, length);
         for (end = at + length; at < end; at++) {
-            canary__write_number(w, buckets[at] - 1);
+            canary__write_signed(w, (int64_t)(buckets[at] - before));
+            before = buckets[at];
         }
     }
 }
@@ -232,25 +238,41 @@ static void read_thresholds(struct canary__reader *r, struct canary__tally *tall
     tally->threshold_count = count;
 }
 
+/* One run, behind its gap. */
+static void read_run(struct canary__reader *r, uint64_t *buckets, uint64_t length,
+                     uint64_t *before) {
+    uint32_t zeros = 0;
+
+    for (uint64_t i = 0; i < length; i++) {
+        *before += (uint64_t)canary__read_signed(r);
+        buckets[i] = *before;
+        zeros = *before == 0 ? zeros + 1 : 0;
+        if (zeros == GAP_LEAST || (zeros > 0 && (i == 0 || i + 1 == length))) {
+            canary__read_wrong(r, "a run of buckets is not the shortest");
+            return;
+        }
+    }
+}
+
 static int read_buckets(const struct canary__hooks *hooks, struct canary__reader *r,
                         struct canary__tally *tally) {
     uint64_t runs = canary__read_number(r, CANARY__HISTOGRAM_BUCKETS);
+    uint64_t before = 0;
     uint64_t at = 0;
 
     for (uint64_t run = 0; run < runs && r->wrong == NULL; run++) {
         uint64_t gap = canary__read_number(r, CANARY__HISTOGRAM_BUCKETS - at);
         uint64_t length = canary__read_number(r, CANARY__HISTOGRAM_BUCKETS - at - gap);
 
-        if (length == 0 || length > r->left || (gap == 0 && run > 0)) {
+        if (length == 0 || length > r->left || (run > 0 && gap < GAP_LEAST)) {
             canary__read_wrong(r, "a run of buckets is none");
             return CANARY_OK;
         }
         if (canary__tally_need_buckets(hooks, tally) != CANARY_OK) {
             return CANARY_E_NOMEM;
         }
-        for (at += gap; length > 0; length--) {
-            tally->buckets[at++] = canary__read_number(r, UINT64_MAX - 1) + 1;
-        }
+        read_run(r, tally->buckets + at + gap, length, &before);
+        at += gap + length;
     }
     return CANARY_OK;
 }

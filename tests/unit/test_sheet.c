@@ -3,6 +3,7 @@
 #include "figures.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <sodium/crypto_shorthash_siphash24.h>
 
 #include "observe/histogram.h"
@@ -317,19 +318,25 @@ static const struct {
     { "resolution", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 3, 1, 1, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f, 6, 9, 14, 14) },
     { "resolution", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 4, 1, 1, 0, 0, 0, 0, 0, 0, 0xf8, 0xff, 6, 9, 14, 14) },
     /* durations: sum, squares, overflow, thresholds, runs */
-    { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 2, 5, 1, 1, 3, 1, 0, 2, 3, 1, 0, 1, 2, 0, 7) },
-    { "do not rise", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 2, 5, 1, 1, 0, 1, 0, 1, 3, 1, 0) },
+    { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 2, 5, 1, 1, 3, 1, 0, 2, 3, 1, 2, 3, 2, 0, 12) },
+    { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 4, 8, 7, 0, 2) },
+    { "do not rise", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 2, 5, 1, 1, 0, 1, 0, 1, 3, 1, 2) },
     { "too many thresholds", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 9, 5, 1, 1) },
-    { "with nothing", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 1, 5, 0, 0, 1, 3, 1, 0) },
-    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 1, 5, 1, 2, 1, 3, 1, 0) },
+    { "with nothing", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 1, 5, 0, 0, 1, 3, 1, 2) },
+    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 1, 5, 1, 2, 1, 3, 1, 2) },
     { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 2, 255, 255, 255, 255, 255, 255, 255, 255, 127, 1, 1, 1, 1, 0, 0) },
     { "is none", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 0) },
-    { "is none", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 2, 3, 1, 0, 0, 1, 0) },
-    { "is none", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 9, 0) },
-    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 0xbf, 13, 2, 0, 0) },
-    { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 0xbf, 13, 1, 0) },
-    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 0xc1, 13, 1, 0) },
-    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1) },
+    { "is none", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 2, 3, 1, 2, 2, 1, 2) },
+    { "is none", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 9, 2) },
+    { "not the shortest", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 1, 0) },
+    { "not the shortest", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 2, 0, 2) },
+    { "not the shortest", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 2, 2, 1) },
+    { "not the shortest", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 5, 2, 1, 0, 0, 2) },
+    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 0xbf, 13, 2, 2, 2) },
+    { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 0xbf, 13, 1, 2) },
+    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 0xc1, 13, 1, 2) },
+    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 1, 255, 255, 255, 255, 255, 255, 255, 255, 255, 2) },
+    { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 1, 1) },
     { "is none", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 0xc0, 13, 0) },
     { "says nothing", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 0, 0, 0, 0, 0) },
 };
@@ -354,8 +361,8 @@ static void no_bytes_take_much_memory(void **state) {
     *next++ = 1;
     *next++ = ENTRIES;
     for (int i = 0; i < ENTRIES; i++) {
-        const uint8_t first[] = { 1, 4, 1, 'a', 2, 0, 0, 0, 1, 9, 1, 0 };
-        const uint8_t later[] = { 1, 6, 2, 0, 0, 0, 1, 9, 1, 0 };
+        const uint8_t first[] = { 1, 4, 1, 'a', 2, 0, 0, 0, 1, 9, 1, 2 };
+        const uint8_t later[] = { 1, 6, 2, 0, 0, 0, 1, 9, 1, 2 };
 
         memcpy(next, i == 0 ? first : later, i == 0 ? sizeof first : sizeof later);
         next += i == 0 ? sizeof first : sizeof later;
@@ -373,6 +380,51 @@ static void no_bytes_take_much_memory(void **state) {
     assert_true(figures_most <= 1536 * size);
 }
 
+/* Bytes of a row of so many requests around 10 ms, half of them in the new cohort. */
+static size_t typical_size(uint64_t *seed, int requests) {
+    static const char *const metrics[] = { CANARY__SHEET_STATUS, CANARY__SHEET_DECISIONS };
+    struct canary__sheet sheet = { 0 };
+    struct canary__tally *tally;
+    uint8_t *data;
+    size_t size;
+
+    for (int i = 0; i < requests; i++) {
+        for (size_t m = 0; m < COUNT(metrics); m++) {
+            tally = canary__sheet_at(&figures_hooks, &sheet, 1234, i % 2, metrics[m]);
+            tally->kind = m == 0 ? CANARY__TALLY_STATUS : CANARY__TALLY_DECISIONS;
+            tally->counts[m == 0 ? figures_below(seed, 100) == 0 : CANARY_REASON_SPLIT]++;
+        }
+        tally = canary__sheet_at(&figures_hooks, &sheet, 1234, i % 2, CANARY__SHEET_DURATION);
+        tally->kind = CANARY_METRIC_DURATION;
+        assert_int_equal(canary__tally_add_duration(&figures_hooks, tally,
+                                                    (int64_t)(1e7 * exp(figures_normal(seed)))),
+                         0);
+    }
+    assert_int_equal(canary__sheet_encode(&figures_hooks, &sheet, &data, &size), 0);
+    canary__free(&figures_hooks, data, size);
+    canary__sheet_free(&figures_hooks, &sheet);
+    return size;
+}
+
+/* In pages of 4 KB, in each of which only whole rows lie, with 150 bytes for what else is in one. */
+static double stored_size(size_t row, double rows) {
+    return rows * 4096 / (double)(4050 / (row + 150));
+}
+
+static void a_year_takes_fifty_megabytes_at_most(void **state) {
+    uint64_t seed = unit_seed();
+    size_t tick = typical_size(&seed, 1000);
+    size_t minute = typical_size(&seed, 6000);
+    size_t hour = typical_size(&seed, 360000);
+    double year;
+
+    (void)state;
+    /* 2 hours of 10 s, 7 days of a minute, 400 days of an hour. */
+    year = stored_size(tick, 720) + stored_size(minute, 7 * 1440) + stored_size(hour, 400 * 24);
+    printf("rows of %zu, %zu and %zu bytes: %.1f MB\n", tick, minute, hour, year * 1e-6);
+    assert_true(year <= 50e6);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         FIGURES_TEST(any_partition_merges_to_the_whole),
@@ -384,6 +436,7 @@ int main(void) {
         FIGURES_TEST(every_damaged_bit_is_found),
         FIGURES_TEST(what_makes_no_sense_is_refused),
         FIGURES_TEST(no_bytes_take_much_memory),
+        FIGURES_TEST(a_year_takes_fifty_megabytes_at_most),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
