@@ -9,6 +9,7 @@ provider cannot be asked is left out by name; `pytest -rs` shows what and why.""
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pathlib
 import re
@@ -26,6 +27,7 @@ from openfeature.evaluation_context import EvaluationContext  # noqa: E402
 from openfeature.event import EventDetails, ProviderEvent  # noqa: E402
 from openfeature.exception import GeneralError  # noqa: E402
 from openfeature.provider import ProviderStatus  # noqa: E402
+from openfeature.track import TrackingEventDetails  # noqa: E402
 
 import libcanary  # noqa: E402
 from libcanary import testing  # noqa: E402
@@ -180,6 +182,100 @@ def test_it_survives_a_fork(db: pathlib.Path, canaryctl: Callable[..., str]) -> 
     provider.shutdown()
     os.close(ready)
     os.close(go)
+
+
+# -- tracking
+
+
+METRICS = [
+    libcanary.Metric("cost", "value", unit="usd"), libcanary.Metric("bought", "proportion"),
+    libcanary.Metric("f1", "classification"), libcanary.Metric("wait", "duration"),
+]
+
+
+@pytest.fixture
+def tracked() -> Iterator[tuple[OpenFeatureClient, libcanary.Store]]:
+    """Two rollouts at 50 %: alice is new in both, user-1 old; and one that is open to nobody."""
+    with testing.memory_store() as store:
+        for name in ("skills", "search", "shut"):
+            store.create(name)
+            with store.rollout(name) as opened:
+                opened.set_percentage(0 if name == "shut" else 50)
+        api.set_provider_and_wait(CanaryProvider(store, metrics=METRICS))
+        yield api.get_client(), store
+
+
+def told(store: libcanary.Store, rollout: str) -> libcanary.Metrics:
+    store.flush()
+    return store.metrics(rollout)
+
+
+def test_tracking_outcomes(tracked: tuple[OpenFeatureClient, libcanary.Store]) -> None:
+    client, store = tracked
+    skills = {"flag": "skills"}
+    client.track("ok", user("alice"), TrackingEventDetails(0.25, {**skills, "cost": 0.5, "a": "b"}))
+    client.track("error", user("user-1"), TrackingEventDetails(attributes=skills))
+    client.track("timeout", user("alice"), TrackingEventDetails(2, skills))
+    found = told(store, "skills")
+    assert (found["error"].new.n, found["error"].old.k, found["timeout"].new.k) == (2, 1, 1)
+    assert (found["duration"].new.sum, found["cost"].new.sum) == (2.25, 0.5)
+    exposure = store.exposure("skills")
+    assert exposure.decisions_new == {"split": 2} and exposure.users_total == 2
+    assert len(told(store, "search")) == 0
+    # Without a flag it happened to the user, whatever was evaluated.
+    client.track("ok", user("alice"))
+    assert told(store, "skills")["error"].new.n == 3 and told(store, "search")["error"].new.n == 1
+    assert told(store, "shut")["error"].old.n == 1
+
+
+def test_tracking_metrics(tracked: tuple[OpenFeatureClient, libcanary.Store]) -> None:
+    client, store = tracked
+    client.track("bought", user("alice"))
+    client.track("bought", user("alice"), TrackingEventDetails(0))
+    client.track("cost", user("user-1"), TrackingEventDetails(1.5, {"flag": "skills"}))
+    client.track("wait", user("alice"), TrackingEventDetails(0.5))
+    client.track("f1", user("alice"), TrackingEventDetails(attributes={"tp": 9, "fp": 1, "fn": 1}))
+    found = told(store, "skills")
+    assert (found["bought"].new.n, found["bought"].new.k) == (2, 1)
+    assert found["cost"].old.sum == 1.5 and found["wait"].new.sum == 0.5
+    assert found["f1"].new.f1 == pytest.approx(0.9)
+    assert "error" not in found  # nothing ended
+    assert "cost" not in told(store, "search")
+
+
+def test_tracking_never_raises(
+    tracked: tuple[OpenFeatureClient, libcanary.Store], caplog: pytest.LogCaptureFixture
+) -> None:
+    client, store = tracked
+    with caplog.at_level(logging.WARNING, "libcanary"):
+        for _ in range(3):
+            client.track("clicked", user("alice"), TrackingEventDetails(1))
+            client.track("ok", None)
+            client.track("ok", user("alice"), TrackingEventDetails(attributes={"flag": "none"}))
+        client.track("cost", user("alice"))
+        client.track("cost", user("alice"), TrackingEventDetails("much"))  # type: ignore[arg-type]
+        client.track("f1", user("alice"), TrackingEventDetails(attributes={"tp": "9"}))
+        client.track("ok", user("alice"), TrackingEventDetails("long"))  # type: ignore[arg-type]
+    assert sorted(r.getMessage().split(":")[1][:20] for r in caplog.records) == [
+        ' "clicked" is neithe', " no targeting key sa", " there is no rollout"]
+    found = told(store, "skills")
+    assert found.rejected == 10 and "error" not in found
+    # Where nobody gets the new path, nobody has to be known.
+    assert told(store, "shut")["error"].old.n == 3
+    api.shutdown()
+    client.track("ok", user("alice"))
+
+
+def test_evaluations_count_where_that_is_asked_for() -> None:
+    with testing.rollout("skills", percentage=50) as skills:
+        for expose in (False, True):
+            provider = CanaryProvider(skills.store, expose=expose)
+            provider.initialize(user(None))
+            provider.resolve_boolean_details("skills", False, user("alice"))
+            provider.resolve_boolean_details("skills", False, user("user-1"))
+            provider.shutdown()
+            assert skills.exposure().users_total == 2 * expose
+        assert skills.exposure().decisions_old == {"split": 1}
 
 
 # -- gherkin

@@ -39,6 +39,29 @@ def test_clock() -> None:
         testing.memory_store(clock=object())  # type: ignore[arg-type]
 
 
+def test_what_was_recorded() -> None:
+    clock = testing.Clock()
+    with testing.rollout(new=["alice"], clock=clock) as opened:
+        assert testing.outcomes(opened) == {"new": {}, "old": {}}
+        with pytest.raises(KeyError):
+            testing.measured(opened, "duration")
+        opened.declare("cost", "value")
+        for user in ("alice", "bob", "alice"):
+            with opened.request(user) as request:
+                clock.advance(0.5)
+                request.record("cost", 2)
+        with pytest.raises(TimeoutError), opened.request("bob"):
+            raise TimeoutError
+        opened.record(opened.decide("bob"), status="error")
+        assert testing.outcomes(opened) == {
+            "new": {"ok": 2}, "old": {"ok": 1, "error": 1, "timeout": 1}}
+        assert testing.measured(opened, "cost")["new"].sum == 4
+        assert testing.measured(opened, "duration")["new"].mean == 0.5
+        assert testing.rejected(opened) == {}
+        opened.record(opened.decide("bob"), values={"fee": 1})
+        assert testing.rejected(opened) == {"undeclared": 1}
+
+
 def test_the_fixtures(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """
@@ -53,9 +76,17 @@ def test_the_fixtures(pytester: pytest.Pytester) -> None:
             with canary_store.rollout("x", stale_after=5) as x:
                 canary_clock.advance(6)
                 assert x.decide("alice").reason == "stale"
+
+        def test_outcomes(canary_rollout, canary_clock):
+            from libcanary import testing
+            c = canary_rollout("c", old=["alice"])
+            with c.request("alice"):
+                canary_clock.advance(2)
+            assert testing.outcomes(c)["old"] == {"ok": 1}
+            assert testing.measured(c, "duration")["old"].sum == 2
         """
     )
-    pytester.runpytest_subprocess("-q").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=3)
 
 
 def test_versions_agree() -> None:

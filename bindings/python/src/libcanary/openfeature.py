@@ -17,11 +17,13 @@ reason a rollout that is killed, or open to nobody, answers so also without a ta
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -30,8 +32,10 @@ from openfeature.event import ProviderEventDetails
 from openfeature.exception import ErrorCode, GeneralError
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Reason
 from openfeature.provider import AbstractProvider, Metadata
+from openfeature.track import TrackingEventDetails
 
 from ._errors import ClosedError, Error, NotFoundError
+from ._observe import Metric, Status, Value
 from ._store import Rollout, Store, open_store
 from ._types import Decision
 
@@ -51,6 +55,11 @@ _REASONS = {
 _PROBE = b"\0libcanary openfeature provider"
 
 _STALE_BY_DEFAULT = 10.0
+
+_OUTCOMES: dict[str, Status] = {"ok": "ok", "error": "error", "timeout": "timeout"}
+_COUNTS = ("tp", "fp", "fn", "tn")
+
+_log = logging.getLogger("libcanary")
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,9 @@ class CanaryProvider(AbstractProvider):
         event_after: seconds without confirmation after which PROVIDER_STALE is emitted; 10 by
             default where a watcher follows the store. It changes no evaluation.
         stale_after, kill_switch: of every rollout, as in `libcanary.open`.
+        metrics: what track() may measure, declared for every rollout.
+        expose: count each evaluation as a decision, with its user; where every request is tracked as
+            an outcome, that counts it already.
 
     It survives a fork: in a child the first evaluation starts the thread for events again.
     """
@@ -94,6 +106,8 @@ class CanaryProvider(AbstractProvider):
         event_after: float | None = None,
         stale_after: float | None = None,
         kill_switch: Callable[[], object] | None = None,
+        metrics: Iterable[Metric] = (),
+        expose: bool = False,
     ) -> None:
         super().__init__()
         self._given = store
@@ -102,6 +116,9 @@ class CanaryProvider(AbstractProvider):
         self._event_after = event_after
         self._stale_after = stale_after
         self._kill_switch = kill_switch
+        self._metrics = {metric.name: metric for metric in metrics}
+        self._expose = expose
+        self._logged: set[str] = set()
         self._store: Store | None = None
         self._rollouts: dict[str, Rollout] = {}
         self._seen: dict[str, _Standing] = {}
@@ -193,6 +210,8 @@ class CanaryProvider(AbstractProvider):
                     "the targeting key is the user id, and there is none",
                 )
             decision = rollout.decide(user)
+            if self._expose:
+                rollout.expose(decision)
         except ClosedError:
             return _failed(
                 default_value, ErrorCode.PROVIDER_NOT_READY, f'rollout "{flag_key}" is closed'
@@ -259,6 +278,85 @@ class CanaryProvider(AbstractProvider):
         """Answers TYPE_MISMATCH."""
         return self._mismatch(flag_key, default_value)
 
+    # -- tracking
+
+    def track(
+        self,
+        tracking_event_name: str,
+        evaluation_context: EvaluationContext | None = None,
+        tracking_event_details: TrackingEventDetails | None = None,
+    ) -> None:
+        """Records an outcome or a value for the cohort that the targeting key is decided to."""
+        details = tracking_event_details or TrackingEventDetails()
+        user = None if evaluation_context is None else evaluation_context.targeting_key
+        if self._forked:
+            self._start_again()
+        named = details.attributes.get("flag")
+        rollouts = self._rollouts
+        if named is not None:
+            if not isinstance(named, str) or named not in rollouts:
+                self._log_once(f'tracking: there is no rollout "{named}"')
+                return
+            rollouts = {named: rollouts[named]}
+        if tracking_event_name not in self._metrics and tracking_event_name not in _OUTCOMES:
+            self._log_once(
+                f'tracking: "{tracking_event_name}" is neither an outcome nor a metric; counted as '
+                "rejected"
+            )
+        for rollout in rollouts.values():
+            try:
+                self._track(rollout, user, tracking_event_name, details)
+            except (Error, TypeError) as error:
+                self._log_once(f"tracking: {error}")
+
+    def _track(
+        self, rollout: Rollout, user: str | None, event: str, details: TrackingEventDetails
+    ) -> None:
+        status = _OUTCOMES.get(event)
+        values = {
+            name: _measured(value)
+            for name, value in details.attributes.items()
+            if name in self._metrics
+        }
+        if status is None:
+            values[event] = self._value(event, details)
+        duration = None
+        if status is not None and details.value is not None:
+            duration = details.value if isinstance(details.value, (int, float)) else math.nan
+        if user:
+            rollout.record(
+                rollout.decide(user), status=status, duration=duration, values=values
+            )
+            return
+        # Nobody is known; but where everybody gets the old path, nobody has to be.
+        standing = rollout.decide(_PROBE)
+        everybody = standing.reason == "killed" or (
+            standing.reason == "static" and not standing.use_new
+        )
+        if not everybody:
+            self._log_once("tracking: no targeting key says whose event it is; counted as rejected")
+        rollout.record(
+            None,
+            cohort="old" if everybody else "unknown",
+            status=status,
+            duration=duration,
+            values=values,
+        )
+
+    def _value(self, event: str, details: TrackingEventDetails) -> Value:
+        metric = self._metrics.get(event)
+        if metric is not None and metric.kind == "classification":
+            return _measured([details.attributes.get(name, 0) for name in _COUNTS])
+        if details.value is None:
+            return metric is None or metric.kind == "proportion" or math.nan
+        return _measured(details.value)
+
+    def _log_once(self, message: str) -> None:
+        # Names come from the program, but nobody promised how many.
+        if message not in self._logged and len(self._logged) < 1000:
+            self._logged.add(message)
+            _log.warning("%s", message)
+
     # -- events
 
     def _discover(self) -> set[str]:
@@ -274,6 +372,12 @@ class CanaryProvider(AbstractProvider):
                 )
             except NotFoundError:
                 continue
+            try:
+                for metric in self._metrics.values():
+                    rollout.declare(metric)
+            except BaseException:
+                rollout.close()
+                raise
             self._followed = rollout.info().watcher
             self._seen[state.name] = self._look(rollout)
             self._rollouts = {**self._rollouts, state.name: rollout}
@@ -393,6 +497,16 @@ def _resolved(decision: Decision, user: str | None) -> FlagResolutionDetails[boo
         variant=decision.cohort,
         flag_metadata=metadata,
     )
+
+
+def _measured(value: object) -> Value:
+    """What cannot be a value becomes one that is counted as rejected."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) in (3, 4):
+        if all(isinstance(count, int) for count in value):
+            return tuple(value)
+    return math.nan
 
 
 def _failed(value: Any, code: ErrorCode, message: str) -> FlagResolutionDetails[Any]:

@@ -8,6 +8,13 @@
             assert page(checkout, "alice") == "new"
             assert page(checkout, "bob") == "old"
 
+What the code recorded is told by `outcomes`, `measured` and `rejected`:
+
+    def test_what_is_recorded():
+        with rollout(new=["alice"]) as checkout:
+            page(checkout, "alice")
+            assert outcomes(checkout) == {"new": {"ok": 1}, "old": {}}
+
 Installed as a pytest plugin too: see `canary_rollout` and `canary_clock`.
 """
 
@@ -18,9 +25,10 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator
 
 from .. import _core
+from .._figures import Figures
 from .._store import Percentage, Rollout, Store, User
 
-__all__ = ["Clock", "memory_store", "pinned", "rollout"]
+__all__ = ["Clock", "measured", "memory_store", "outcomes", "pinned", "rejected", "rollout"]
 
 
 class Clock(_core.Clock):
@@ -101,3 +109,30 @@ def pinned(
                     rollout.set_override(user, "new" if before[user] == "new" else "old")
                 else:
                     rollout.remove_override(user)
+
+
+def outcomes(rollout: Rollout) -> dict[str, dict[str, int]]:
+    """How many requests ended how, by cohort and status: ``{"new": {"ok": 2}, "old": {}}``."""
+    rollout.flush()
+    found = rollout.metrics()
+    counts: dict[str, dict[str, int]] = {"new": {}, "old": {}}
+    if "error" in found:
+        for cohort in counts:
+            error: Figures = getattr(found["error"], cohort)
+            timeout: Figures = getattr(found["timeout"], cohort)
+            every = {"ok": error.n - error.k - timeout.k, "error": error.k, "timeout": timeout.k}
+            counts[cohort] = {status: n for status, n in every.items() if n}
+    return counts
+
+
+def measured(rollout: Rollout, metric: str) -> dict[str, Figures]:
+    """The figures of a metric by cohort: ``measured(checkout, "cost")["new"].sum``. A KeyError when
+    nothing was measured. Durations follow the rollout's clock, where it has one."""
+    rollout.flush()
+    row = rollout.metrics()[metric]
+    return {"new": row.new, "old": row.old}
+
+
+def rejected(rollout: Rollout) -> dict[str, int]:
+    """What this process recorded and was not allowed, by cause: ``{}`` when all is well."""
+    return {cause: n for cause, n in rollout.recording().rejected.items() if n}
