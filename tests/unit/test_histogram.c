@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "observe/histogram.h"
+#include "quantiles.h"
 
 /* As it is written down, with a loop for the logarithm. */
 static uint32_t by_formula(uint64_t v) {
@@ -158,6 +159,53 @@ static void quantiles_are_those_of_sorting(void **state) {
     }
 }
 
+/* The same as draw() in quantiles.py. */
+static int64_t shaped(uint64_t *seed, int shape) {
+    uint64_t a = unit_random(seed);
+    uint64_t b = unit_random(seed);
+    uint64_t power = 0;
+
+    switch (shape) {
+    case 0:
+        return (int64_t)(a % 1000000000);
+    case 1:
+        for (int i = 0; i < 8; i++) {
+            power += b >> 8 * i & 255;
+        }
+        return (int64_t)(((UINT64_C(1) << 20) + a % (1 << 20)) << power / 128 >> 5);
+    case 2:
+        return (int64_t)((2000000 + a % 200000) * (b % 10 == 0 ? 100 : 1));
+    default:
+        return (int64_t)(1000000 + a % 64000);
+    }
+}
+
+static void quantiles_are_those_of_another_histogram(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(hdr_histogram); i++) {
+        struct canary__tally tally = { .kind = CANARY_METRIC_DURATION };
+        uint64_t seed = hdr_histogram[i].seed;
+        canary_figures figures;
+
+        for (size_t k = 0; k < hdr_histogram[i].n; k++) {
+            assert_int_equal(canary__tally_add_duration(&figures_hooks, &tally,
+                                                        shaped(&seed, hdr_histogram[i].shape)),
+                             0);
+        }
+        canary__tally_figures(&tally, 0, &figures);
+        for (size_t q = 0; q < 5; q++) {
+            const double found[] = { figures.p50, figures.p90, figures.p95, figures.p99,
+                                     figures.p999 };
+            double other = hdr_histogram[i].quantiles[q] * 1e-9;
+
+            if (!(fabs(found[q] - other) <= other * (0x1p-7 + 0.001) + 1e-6)) {
+                fail_msg("row %zu, quantile %zu: %.9g instead of %.9g", i, q, found[q], other);
+            }
+        }
+        canary__tally_free(&figures_hooks, &tally);
+    }
+}
+
 /* Ranks must come out whole where q * n is, though no q but 0.5 is a double. */
 static void a_rank_is_never_one_too_high(void **state) {
     static uint64_t buckets[CANARY__HISTOGRAM_BUCKETS];
@@ -199,6 +247,7 @@ int main(void) {
         FIGURES_TEST(buckets_follow_each_other_without_gap),
         FIGURES_TEST(the_middle_is_off_by_a_hundred_and_twenty_eighth_at_most),
         FIGURES_TEST(quantiles_are_those_of_sorting),
+        FIGURES_TEST(quantiles_are_those_of_another_histogram),
         FIGURES_TEST(a_rank_is_never_one_too_high),
         FIGURES_TEST(what_is_too_long_is_infinite),
     };
