@@ -158,7 +158,7 @@ typedef struct canary_exposure {
  * and BY_GENERATION of the query are not looked at.
  * Source of the estimate: adaptive sampling of hashes (Flajolet, On adaptive sampling, Computing 43,
  * 1990): users whose mixed hash lies below 2^(32-level); at most 8192 a cohort are kept.
- * Thread, blocking, errors: as canary_metrics(). */
+ * Thread: any thread. Blocking: may block on storage. Errors: as canary_metrics(). */
 CANARY_API int canary_exposure_read(canary_store *store, const char *rollout,
                                     const canary_metrics_query *query, canary_exposure *out,
                                     canary_error *error);
@@ -225,7 +225,7 @@ typedef struct canary_baseline_info {
  * rates, histograms, values and volumes, by hour of the week (UTC). Takes the place of an earlier
  * baseline of the rollout. Of `options` only `by`, `note` and CANARY_CHANGE_DRY_RUN are read. Fills
  * `*out` (may be NULL). Damaged rows are left out, and logged as a warning.
- * Thread, blocking, errors: as canary_metrics(); CANARY_E_REFUSED when the old cohort has no figures in
+ * Thread: any thread. Blocking: may block on storage. Errors: as canary_metrics(); CANARY_E_REFUSED when the old cohort has no figures in
  * that time, _READ_ONLY. */
 CANARY_API int canary_baseline_capture(canary_store *store, const char *rollout, int64_t from_ns,
                                        int64_t to_ns, const canary_change_options *options,
@@ -233,7 +233,7 @@ CANARY_API int canary_baseline_capture(canary_store *store, const char *rollout,
 
 /* Tells about the baseline of a rollout; its figures come from canary_metrics() with
  * CANARY_METRICS_BASELINE, in `old_cohort` of the rows.
- * Thread, blocking, errors: as canary_metrics(); CANARY_E_NOT_FOUND when there is none. */
+ * Thread: any thread. Blocking: may block on storage. Errors: as canary_metrics(); CANARY_E_NOT_FOUND when there is none. */
 CANARY_API int canary_baseline_read(canary_store *store, const char *rollout,
                                     canary_baseline_info *out, canary_error *error);
 

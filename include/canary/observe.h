@@ -115,9 +115,12 @@ typedef struct canary_outcome {
     { (uint32_t)sizeof(canary_outcome), CANARY_STATUS_OK, CANARY_NOT_MEASURED, 0, 0, 0 }
 /* clang-format on */
 
-/* Function twins of CANARY_METRIC_INIT and CANARY_OUTCOME_INIT. NULL does nothing.
+/* Function twin of CANARY_METRIC_INIT. NULL does nothing.
  * Thread: one thread per object. Blocking: wait-free. Errors: none. */
 CANARY_API void canary_metric_init(canary_metric *metric, uint32_t size);
+
+/* Function twin of CANARY_OUTCOME_INIT. NULL does nothing.
+ * Thread: one thread per object. Blocking: wait-free. Errors: none. */
 CANARY_API void canary_outcome_init(canary_outcome *outcome, uint32_t size);
 
 /* Records the outcome of a request that was decided by canary_explain(): counts for
@@ -141,16 +144,20 @@ CANARY_API int canary_record(canary_ctx *ctx, const canary_decision *decision,
 /* The same for a caller who keeps only the user and what canary_should_use_new() answered: `cohort`,
  * CANARY_OLD or CANARY_NEW, is the one that was served. The id is hashed again for the number of
  * distinct users; the decision's reason is not known and counts as CANARY_REASON_UNKNOWN.
- * Thread, blocking, errors: as canary_record(); an empty id is CANARY_E_INVALID, rejected. */
+ * Thread: any thread, but not from signal handlers. Blocking: wait-free, as canary_record(). Errors: as
+ * canary_record(); an empty id is CANARY_E_INVALID, rejected. */
 CANARY_API int canary_record_user(canary_ctx *ctx, const void *user_id, uint64_t user_id_size,
                                   int cohort, const canary_outcome *outcome);
 
-/* The cheapest form: an outcome of a cohort, of an unknown user. Thread, blocking, errors: as
+/* The cheapest form: an outcome of a cohort, of an unknown user.
+ * Thread: any thread, but not from signal handlers. Blocking: wait-free, as canary_record(). Errors: as
  * canary_record(). */
 CANARY_API int canary_record_cohort(canary_ctx *ctx, int cohort, const canary_outcome *outcome);
 
 /* Counts a decision and its user without an outcome, for programs that learn the outcome elsewhere or
- * never: canary_record() does this too. Thread, blocking, errors: as canary_record(). */
+ * never: canary_record() does this too.
+ * Thread: any thread, but not from signal handlers. Blocking: wait-free, as canary_record(). Errors: as
+ * canary_record(). */
 CANARY_API int canary_expose(canary_ctx *ctx, const canary_decision *decision);
 
 #define CANARY_REASON_UNKNOWN 0 /* in counts of decisions only */
@@ -220,14 +227,16 @@ CANARY_API int canary_write_openmetrics(canary_store *store, canary_write_fn wri
 /* The same into `buffer` of `capacity` bytes, NUL-terminated. `*size` becomes the length without the
  * NUL, also when the buffer is too small or NULL: then the answer is CANARY_E_FULL and the buffer holds
  * nothing that may be served. Two calls can differ in length: ask for a little more.
- * Thread, blocking, errors: as above. */
+ * Thread: any thread. Blocking: takes short locks; never waits for storage. Errors: as above. */
 CANARY_API int canary_format_openmetrics(canary_store *store, char *buffer, uint64_t capacity,
                                          uint64_t *size, canary_error *error);
 
-/* Name of a status or kind in lower case: "ok", "error", "timeout"; "proportion", "duration", "value",
- * "score", "classification"; "unknown" for any other number. Static.
+/* "ok", "error" or "timeout"; "unknown" for any other number. Static.
  * Thread: any thread. Blocking: wait-free. Errors: none. */
 CANARY_API const char *canary_status_name(int status);
+
+/* "proportion", "duration", "value", "score" or "classification"; "unknown" for any other number. Static.
+ * Thread: any thread. Blocking: wait-free. Errors: none. */
 CANARY_API const char *canary_metric_kind_name(int kind);
 
 CANARY_END_DECLS

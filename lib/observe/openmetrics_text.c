@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static void flush(struct canary__exposition *out) {
     if (out->used > 0 && !out->stopped) {
         out->stopped = out->write(out->user_data, out->buffer, out->used);
@@ -45,7 +47,7 @@ static void put_head(struct canary__exposition *out, const char *word, const cha
     put(out, word);
     put_char(out, ' ');
     put(out, out->family->name);
-    put_char(out, ' ');
+    put(out, out->older && strcmp(out->family->type, "counter") == 0 ? "_total " : " ");
     put(out, text);
     put_char(out, '\n');
 }
@@ -60,7 +62,7 @@ void canary__exposition_sample(struct canary__exposition *out, const char *suffi
     if (!out->announced) {
         out->announced = 1;
         put_head(out, "TYPE", out->family->type);
-        if (out->family->unit[0] != '\0') {
+        if (out->family->unit[0] != '\0' && !out->older) {
             put_head(out, "UNIT", out->family->unit);
         }
         put_head(out, "HELP", out->family->help);
@@ -84,7 +86,10 @@ int canary__exposition_digits(double value, char out[CANARY__REAL_TEXT]) {
     int whole = 1; /* neither point nor exponent yet */
 
     if (isnan(value) || isinf(value)) {
-        strcpy(out, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
+        canary__text_copy(out, CANARY__REAL_TEXT,
+                          isnan(value) ? "NaN"
+                          : value > 0  ? "+Inf"
+                                       : "-Inf");
         return 0;
     }
     for (int digits = 15; digits <= 17; digits++) {
@@ -112,7 +117,7 @@ void canary__exposition_label_real(struct canary__exposition *out, const char *n
     char digits[CANARY__REAL_TEXT + 2];
 
     if (canary__exposition_digits(value, digits)) {
-        strcat(digits, ".0");
+        canary__text_copy(digits + strlen(digits), sizeof ".0", ".0");
     }
     canary__exposition_label(out, name, digits);
 }
@@ -138,6 +143,8 @@ void canary__exposition_real(struct canary__exposition *out, double value) {
 }
 
 void canary__exposition_end(struct canary__exposition *out) {
-    put(out, "# EOF\n");
+    if (!out->older) {
+        put(out, "# EOF\n");
+    }
     flush(out);
 }

@@ -97,7 +97,7 @@ static int directory_refuses(const struct canary__sqlite *store) {
  * where SQLite opens it. Best effort: SQLite makes the file otherwise, or tells why it cannot. */
 static int place_like_decisions(const struct canary__sqlite *store, canary_error *error) {
     size_t length = strlen(store->path) - strlen(CANARY__SQLITE_METRICS);
-    char name[sizeof store->path];
+    char name[sizeof store->path + 24];
     struct stat status;
     mode_t mode;
     int fd;
