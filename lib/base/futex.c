@@ -101,8 +101,8 @@ CANARY__HOT int canary__futex_wait(const uint32_t *shared, uint32_t expected, co
     }
 }
 
-void canary__futex_wake_shared(const uint32_t *shared) {
-    (void)futex(shared, FUTEX_WAKE, INT_MAX, NULL);
+int canary__futex_wake_shared(const uint32_t *shared) {
+    return futex(shared, FUTEX_WAKE, INT_MAX, NULL) > 0;
 }
 
 void canary__futex_wake_stop(const uint32_t *stop, const uint32_t *shared) {
@@ -132,8 +132,9 @@ int canary__futex_wait(const uint32_t *shared, uint32_t expected, const uint32_t
     return doze(stop, timeout_ns);
 }
 
-void canary__futex_wake_shared(const uint32_t *shared) {
+int canary__futex_wake_shared(const uint32_t *shared) {
     (void)shared;
+    return 0;
 }
 
 void canary__futex_wake_stop(const uint32_t *stop, const uint32_t *shared) {

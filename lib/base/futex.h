@@ -16,8 +16,8 @@
 int canary__futex_wait(const uint32_t *shared, uint32_t expected, const uint32_t *stop,
                        int64_t timeout_ns);
 
-/* Wakes every waiter of every process on the mapped file's word. */
-void canary__futex_wake_shared(const uint32_t *shared);
+/* Wakes every waiter of every process on the mapped file's word. Answers 1 when there was one. */
+int canary__futex_wake_shared(const uint32_t *shared);
 
 /* Ends this process's waits that were given `stop`; the caller has set it. Where the kernel cannot
  * wait for two words at once, the shared word's waiters are woken too, which costs others one look.

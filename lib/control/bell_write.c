@@ -153,8 +153,7 @@ int canary__bell_ringer_ring(const struct canary__bell_ringer *ringer, const cha
     if (pwrite(ringer->fd, bytes, size, 0) != (ssize_t)size) {
         return fail_path(error, path, "write");
     }
-    if (ringer->word != NULL) {
-        canary__futex_wake_shared(ringer->word);
+    if (ringer->word != NULL && canary__futex_wake_shared(ringer->word)) {
         /* Whoever was woken may stand in line for this very processor; nothing the caller has left to do
          * is worth their waiting. */
         sched_yield();
