@@ -79,8 +79,8 @@ static void take(struct model *model, const canary_storage_row *row) {
 static canary_storage_row *random_row(struct canary__suite *suite) {
     static const char *const names[] = { "a", "aa", "b", "a.b", "B" };
     const struct canary__suite_tables *tables = suite->tables;
-    int table = tables->first +
-                (int)canary__suite_below(suite, (uint64_t)(tables->last - tables->first + 1));
+    uint64_t count = (uint64_t)tables->last - (uint64_t)tables->first + 1;
+    int table = tables->first + (int)canary__suite_below(suite, count);
     unsigned char id[3];
     int64_t number = (int64_t)canary__suite_below(suite, 6);
 

@@ -80,7 +80,7 @@ int canary__suite_check_rollback(struct canary__suite *suite) {
 
 int canary__suite_check_persistence(struct canary__suite *suite) {
     struct canary__suite_handle *handle;
-    canary_storage_row *rows[CANARY__SUITE_TABLES];
+    canary_storage_row *rows[CANARY__SUITE_TABLES] = { NULL };
     int first = suite->tables->first;
     int passed = canary__suite_open(suite, 1, &handle) &&
                  canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE);

@@ -352,8 +352,6 @@ static int remove_row(void *pointer, int number, const canary_storage_value *key
     return CANARY_OK;
 }
 
-static void fill_methods(const struct memory *store, canary_storage_methods *methods);
-
 static void close_store(void *pointer) {
     struct memory *store = pointer;
     struct canary__hooks hooks;
@@ -370,51 +368,13 @@ static void close_store(void *pointer) {
     canary__free(&hooks, store, sizeof *store);
 }
 
-static int measurements(void *pointer, int create, canary_storage_methods *methods,
-                        void **implementation, canary_error *error) {
-    struct memory *store = pointer;
-    void *made = NULL;
-
-    if (store->measurements == NULL) {
-        int code = create ? canary__memory_open_set(store->hooks, &canary__set_measurements,
-                                                    methods, &made, error)
-                          : canary__fail(error, CANARY_E_NO_STORE, 0,
-                                         "nothing was measured in this store in memory yet");
-
-        if (code != CANARY_OK) {
-            return code;
-        }
-        store->measurements = made;
-    }
-    atomic_fetch_add(&store->measurements->users, 1);
-    fill_methods(store->measurements, methods);
-    *implementation = store->measurements;
-    return CANARY_OK;
-}
-
-static void fill_methods(const struct memory *store, canary_storage_methods *methods) {
-    *methods = (canary_storage_methods){
-        .size = (uint32_t)sizeof *methods,
-        .version = CANARY_STORAGE_VERSION,
-        .name = "memory",
-        .begin = begin,
-        .read = read,
-        .write = write,
-        .remove = remove_row,
-        .end = end,
-        .close = close_store,
-        .token = token,
-        .measurements = store->set == &canary__set_decisions ? measurements : NULL,
-    };
-}
-
-int canary__memory_open_set(const struct canary__hooks *hooks, const struct canary__set *set,
-                            canary_storage_methods *methods, void **implementation,
-                            canary_error *error) {
+static struct memory *new_memory(const struct canary__hooks *hooks, const struct canary__set *set,
+                                 canary_error *error) {
     struct memory *store = canary__alloc(hooks, sizeof *store);
 
     if (store == NULL) {
-        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+        canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+        return NULL;
     }
     store->own_hooks = *hooks;
     store->hooks = &store->own_hooks;
@@ -422,7 +382,52 @@ int canary__memory_open_set(const struct canary__hooks *hooks, const struct cana
     store->users = 1;
     store->read = (struct transaction){ store, CANARY_STORAGE_READ };
     store->write = (struct transaction){ store, CANARY_STORAGE_WRITE };
-    fill_methods(store, methods);
+    return store;
+}
+
+static const canary_storage_methods memory_methods = {
+    .size = (uint32_t)sizeof memory_methods,
+    .version = CANARY_STORAGE_VERSION,
+    .name = "memory",
+    .begin = begin,
+    .read = read,
+    .write = write,
+    .remove = remove_row,
+    .end = end,
+    .close = close_store,
+    .token = token,
+};
+
+static int measurements(void *pointer, int create, canary_storage_methods *methods,
+                        void **implementation, canary_error *error) {
+    struct memory *store = pointer;
+
+    if (store->measurements == NULL && !create) {
+        return canary__fail(error, CANARY_E_NO_STORE, 0,
+                            "nothing was recorded in this store in memory yet");
+    }
+    if (store->measurements == NULL) {
+        store->measurements = new_memory(store->hooks, &canary__set_measurements, error);
+    }
+    if (store->measurements == NULL) {
+        return CANARY_E_NOMEM;
+    }
+    atomic_fetch_add(&store->measurements->users, 1);
+    *methods = memory_methods;
+    *implementation = store->measurements;
+    return CANARY_OK;
+}
+
+int canary__memory_open_set(const struct canary__hooks *hooks, const struct canary__set *set,
+                            canary_storage_methods *methods, void **implementation,
+                            canary_error *error) {
+    struct memory *store = new_memory(hooks, set, error);
+
+    if (store == NULL) {
+        return CANARY_E_NOMEM;
+    }
+    *methods = memory_methods;
+    methods->measurements = set == &canary__set_decisions ? measurements : NULL;
     *implementation = store;
     return CANARY_OK;
 }

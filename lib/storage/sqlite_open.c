@@ -126,23 +126,22 @@ static const char *doorbell(void *pointer) {
 
 static const canary_storage_methods sqlite_methods;
 
-/* A handle on a file that was not looked at yet. */
-static int new_store(const struct canary__hooks *hooks, uint32_t flags, struct canary__sqlite **out,
-                     canary_error *error) {
+/* A handle on a file that was not looked at yet; NULL without memory. */
+static struct canary__sqlite *new_store(const struct canary__hooks *hooks, uint32_t flags,
+                                        canary_error *error) {
     struct canary__sqlite *store = canary__alloc(hooks, sizeof *store);
 
-    if (store == NULL) {
-        return canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+    if (store != NULL) {
+        store->hooks = hooks;
+        store->flags = flags;
+        store->process = canary__page_new(sizeof *store->process);
     }
-    store->hooks = hooks;
-    store->flags = flags;
-    store->process = canary__page_new(sizeof *store->process);
-    if (store->process == NULL) {
+    if (store == NULL || store->process == NULL) {
         canary__free(hooks, store, sizeof *store);
-        return canary__fail(error, CANARY_E_NOMEM, 0, "no pages for a store");
+        canary__fail(error, CANARY_E_NOMEM, 0, "no memory for a store");
+        return NULL;
     }
-    *out = store;
-    return CANARY_OK;
+    return store;
 }
 
 /* SQLite is not asked here: that would be at the cost of who holds the lock on the decisions. */
@@ -157,9 +156,9 @@ static int measurements(void *pointer, int create, canary_storage_methods *metho
     if (create && flags == 0) {
         flags = CANARY_OPEN_CREATE;
     }
-    rc = new_store(decisions->hooks, flags, &store, error);
-    if (rc != CANARY_OK) {
-        return rc;
+    store = new_store(decisions->hooks, flags, error);
+    if (store == NULL) {
+        return CANARY_E_NOMEM;
     }
     store->own_hooks = *decisions->hooks;
     store->hooks = &store->own_hooks;
@@ -217,9 +216,9 @@ int canary__sqlite_open(const char *path, uint32_t flags, const struct canary__h
     if (rc != CANARY_OK) {
         return rc;
     }
-    rc = new_store(hooks, flags, &store, error);
-    if (rc != CANARY_OK) {
-        return rc;
+    store = new_store(hooks, flags, error);
+    if (store == NULL) {
+        return CANARY_E_NOMEM;
     }
     store->kind = &canary__sqlite_decisions;
     store->commit_wait_ns = COMMIT_WAIT_MOST;
