@@ -25,11 +25,10 @@ CANARY_BEGIN_DECLS
 
 /* canary_metrics_query.flags */
 #define CANARY_METRICS_BY_GENERATION 1u /* each generation by itself, oldest first */
-#define CANARY_METRICS_BASELINE                                                                    \
-    2u /* the captured baseline instead; `step_ns` one hour gives it
-                                           by hour of the week, from Monday 00:00 UTC = 0; `from_ns`
-                                           and `to_ns`, both, choose the hours of the week that this
-                                           time touches, to compare it with */
+/* The captured baseline instead; `step_ns` one hour gives it by hour of the week, from Monday 00:00 UTC
+ * = 0; `from_ns` and `to_ns`, both, choose the hours of the week that this time touches, to compare it
+ * with. */
+#define CANARY_METRICS_BASELINE 2u
 
 /* Which figures. Owned by the caller, who sets `size`. NULL instead of the struct means everything. */
 typedef struct canary_metrics_query {
@@ -108,9 +107,9 @@ typedef struct canary_metrics_report {
     int64_t to_ns;     /* end of the last step that has some. Baseline: the time it covers */
     uint64_t rejected; /* outcomes and measurements that were rejected in that time */
     uint64_t dropped;  /* outcomes that were lost for want of memory */
-    int64_t
-        last_at_ns; /* real time of the newest merge by any process, or of the capture; 0 = none */
-    char damage[240]; /* what is wrong with the first damaged row; "" = nothing */
+    int64_t last_at_ns; /* real time of the newest merge by any process; 0 = none. Baseline: of the
+                           capture */
+    char damage[240];   /* what is wrong with the first damaged row; "" = nothing */
 } canary_metrics_report;
 
 /* Calls `callback` for each metric of a rollout that has figures, in each step that has some: built-in

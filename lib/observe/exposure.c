@@ -181,6 +181,9 @@ int canary_exposure_read(canary_store *store, const char *rollout,
                             "canary_exposure_read: out is NULL, or its size is 0");
     }
     code = canary__scan_admit(store, rollout, query, &admitted, &scan.measurements, error);
+    if (code == CANARY_OK && (admitted.flags & CANARY_METRICS_BASELINE) != 0) {
+        code = canary__fail(error, CANARY_E_INVALID, 0, "query: a baseline has no users");
+    }
     if (code != CANARY_OK) {
         return code;
     }

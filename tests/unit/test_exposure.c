@@ -99,6 +99,10 @@ static void decisions(void **state) {
     out = expose(unit, &query);
     assert_int_equal(out.decisions[CANARY_NEW][CANARY_REASON_SPLIT], 2);
     query.generation = 0;
+    query.flags = CANARY_METRICS_BASELINE;
+    FAILS(CANARY_E_INVALID, "baseline", "users",
+          canary_exposure_read(unit->store, MEASURED, &query, &out, &error));
+    query.flags = CANARY_METRICS_BY_GENERATION;
     query.to_ns = MEASURED_HOUR + CANARY_TICK_NS;
     out = expose(unit, &query);
     assert_int_equal(out.decisions[CANARY_NEW][CANARY_REASON_SPLIT], 10);

@@ -555,6 +555,57 @@ static void retention_goes_on(void **state) {
     (void)state;
 }
 
+/* From a request to the figures that everybody sees. */
+static void recorded_and_read(void **state) {
+    struct unit *unit = *state;
+    canary_ctx *ctx = unit_open(unit, MEASURED);
+    canary_metric metric = CANARY_METRIC_INIT;
+    canary_exposure exposure = CANARY_EXPOSURE_INIT;
+    canary_outcome outcome = CANARY_OUTCOME_INIT;
+    canary_measurement cost = { 0 };
+    uint64_t users[2] = { 0, 0 };
+    const struct measured *m;
+
+    metric.name = "cost";
+    metric.unit = "usd";
+    metric.kind = CANARY_METRIC_VALUE;
+    OK(canary_metric_declare(ctx, &metric, &cost.metric, &error));
+    outcome.measurements = &cost;
+    outcome.measurement_count = 1;
+    for (int i = 0; i < 400; i++) {
+        canary_decision decision = CANARY_DECISION_INIT;
+        char id[20];
+        int size = snprintf(id, sizeof id, "user-%d", i % 200);
+
+        canary_explain(ctx, id, (uint64_t)size, &decision);
+        users[decision.cohort] += i < 200;
+        cost.value = decision.cohort == CANARY_NEW ? 0.25 : 0.5;
+        outcome.duration_ns = 5000000;
+        outcome.status = i < 200 ? CANARY_STATUS_OK : CANARY_STATUS_ERROR;
+        assert_int_equal(canary_record(ctx, &decision, &outcome), CANARY_OK);
+    }
+    OK(canary_flush(unit->store, &error));
+    m = measured_read(unit, NULL);
+    assert_int_equal(m->count, 4);
+    for (int cohort = 0; cohort < 2; cohort++) {
+        assert_true(users[cohort] > 50);
+        assert_int_equal(m->rows[0].cohorts[cohort].n, 2 * users[cohort]);
+        assert_int_equal(m->rows[0].cohorts[cohort].k, users[cohort]);
+        assert_int_equal(m->rows[1].cohorts[cohort].k, 0);
+        assert_true(fabs(m->rows[2].cohorts[cohort].sum - 0.01 * (double)users[cohort]) < 1e-9);
+        assert_true(m->rows[3].cohorts[cohort].mean == (cohort == CANARY_NEW ? 0.25 : 0.5));
+    }
+    assert_string_equal(m->rows[3].row.unit, "usd");
+    assert_int_equal(m->report.last_at_ns, unit->realtime);
+    OK(canary_exposure_read(unit->store, MEASURED, NULL, &exposure, &error));
+    for (int cohort = 0; cohort < 2; cohort++) {
+        assert_true(exposure.users[cohort] == (double)users[cohort]);
+        assert_int_equal(exposure.decisions[cohort][CANARY_REASON_SPLIT], 2 * users[cohort]);
+    }
+    assert_int_equal(exposure.generation, 2);
+    canary_close(&ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MEASURED_BOTH(nothing_recorded),    MEASURED_BOTH(what_is_refused),
@@ -562,6 +613,7 @@ int main(void) {
         MEASURED_BOTH(edges_of_the_window), MEASURED_BOTH(steps),
         MEASURED_BOTH(generations),         MEASURED_BOTH(any_partition),
         MEASURED_BOTH(steps_add_up),        cmocka_unit_test(retention_goes_on),
+        MEASURED_BOTH(recorded_and_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
