@@ -12,10 +12,8 @@
 
 enum {
     KEY_MAX = 128,
-    KEY = 1, /* columns of the table */
-    DIGEST = 2,
+    DIGEST = 2, /* columns of the table */
     IMPORTED_AT = 4,
-    FORGOTTEN = 32, /* at most so many old keys go with one delivery */
 };
 
 /* -- the digest -- */
@@ -98,52 +96,37 @@ int canary__delivery_admit(struct canary__delivery *delivery, const canary_impor
 /* -- the table -- */
 
 struct search {
-    const struct canary__delivery *delivery;
     char digest[CANARY__DIGEST_TEXT];
     int64_t imported_at;
-    int64_t oldest;
-    uint32_t expired;
-    char keys[FORGOTTEN][KEY_MAX + 1];
 };
 
 static int take_import(void *user_data, const canary_storage_row *row) {
     struct search *search = user_data;
-    struct canary__row_cursor cursor = { row, KEY, 0 };
+    struct canary__row_cursor cursor = { row, DIGEST, 0 };
     struct canary__row_cursor time = { row, IMPORTED_AT, 0 };
-    char key[KEY_MAX + 1];
-    char digest[CANARY__DIGEST_TEXT];
-    int64_t at = canary__row_take_integer(&time, INT64_MIN, INT64_MAX);
 
-    canary__row_take_text(&cursor, key, sizeof key);
-    canary__row_take_text(&cursor, digest, sizeof digest);
-    if (strcmp(key, search->delivery->key) == 0) {
-        memcpy(search->digest, digest, sizeof digest);
-        search->imported_at = at;
-    } else if (at < search->oldest && key[0] != '\0' && search->expired < FORGOTTEN) {
-        memcpy(search->keys[search->expired++], key, sizeof key);
-    }
-    return 0;
-}
-
-static int look(struct search *search, const canary_store *store, void *transaction,
-                const canary_storage_value *key, uint32_t keys, canary_error *error) {
-    canary_storage_range range = { .size = (uint32_t)sizeof range, .key_count = keys, .key = key };
-
-    return store->methods.read(transaction, CANARY_TABLE_IMPORTS, &range, take_import, search,
-                               error);
+    canary__row_take_text(&cursor, search->digest, sizeof search->digest);
+    search->imported_at = canary__row_take_integer(&time, INT64_MIN, INT64_MAX);
+    return 1;
 }
 
 int canary__delivery_find(const struct canary__delivery *delivery, canary_store *store,
-                          void *transaction, int32_t *known, canary_error *error) {
+                          void *transaction, int64_t now_ns, int32_t *known, canary_error *error) {
     canary_storage_value key[2] = { canary__value_text(delivery->rollout),
                                     canary__value_text(delivery->key) };
-    struct search search = { .delivery = delivery, .oldest = INT64_MIN };
+    canary_storage_range range = { .size = (uint32_t)sizeof range, .key_count = 2, .key = key };
+    struct search search = { .imported_at = INT64_MIN };
     char when[32];
-    int code = look(&search, store, transaction, key, 2, error);
+    int code =
+        store->methods.read(transaction, CANARY_TABLE_IMPORTS, &range, take_import, &search, error);
 
-    *known = code == CANARY_OK && strcmp(search.digest, delivery->digest) == 0;
-    if (code != CANARY_OK || *known || search.digest[0] == '\0') {
+    /* Retention forgets it some time after that. */
+    if (code != CANARY_OK || search.imported_at < now_ns - CANARY__HOURS_NS) {
         return code;
+    }
+    *known = strcmp(search.digest, delivery->digest) == 0;
+    if (*known) {
+        return CANARY_OK;
     }
     canary__edit_time(search.imported_at, when);
     return canary__fail(error, CANARY_E_CONFLICT, 0,
@@ -154,22 +137,13 @@ int canary__delivery_find(const struct canary__delivery *delivery, canary_store 
 
 int canary__delivery_keep(const struct canary__delivery *delivery, canary_store *store,
                           void *transaction, uint64_t rows, int64_t now_ns, canary_error *error) {
-    canary_storage_value values[5] = { canary__value_text(delivery->rollout),
-                                       canary__value_text(delivery->key),
-                                       canary__value_text(delivery->digest),
-                                       canary__value_integer((int64_t)rows),
-                                       canary__value_integer(now_ns) };
-    canary_storage_row row = { (uint32_t)sizeof row, CANARY_TABLE_IMPORTS, 5, 0, values };
-    struct search search = { .delivery = delivery, .oldest = now_ns - CANARY__HOURS_NS };
-    int code = store->methods.write(transaction, &row, error);
+    canary_storage_value values[] = { canary__value_text(delivery->rollout),
+                                      canary__value_text(delivery->key),
+                                      canary__value_text(delivery->digest),
+                                      canary__value_integer((int64_t)rows),
+                                      canary__value_integer(now_ns) };
+    canary_storage_row row = { (uint32_t)sizeof row, CANARY_TABLE_IMPORTS,
+                               (uint32_t)(sizeof values / sizeof values[0]), 0, values };
 
-    if (code == CANARY_OK) {
-        code = look(&search, store, transaction, values, 1, error);
-    }
-    for (uint32_t i = 0; i < search.expired && code == CANARY_OK; i++) {
-        canary_storage_value key[2] = { values[0], canary__value_text(search.keys[i]) };
-
-        code = store->methods.remove(transaction, CANARY_TABLE_IMPORTS, key, error);
-    }
-    return code;
+    return store->methods.write(transaction, &row, error);
 }

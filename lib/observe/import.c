@@ -316,8 +316,8 @@ static int import_rows(struct importing *importing, const struct canary__deliver
     int code = CANARY_OK;
 
     if (delivery->key != NULL) {
-        code = canary__delivery_find(delivery, importing->store, importing->transaction, repeated,
-                                     importing->error);
+        code = canary__delivery_find(delivery, importing->store, importing->transaction,
+                                     importing->now_ns, repeated, importing->error);
     }
     /* Rows of a repeated delivery are checked as well, for their results; nothing of it is kept. */
     if (code == CANARY_OK) {
