@@ -199,8 +199,8 @@ typedef struct canary_import_result {
  * 10^15. "error" and "timeout" are proportions here, each of an `n` of its own that adds to the outcomes.
  * A second call with the same key and the same rows merges nothing and succeeds, with `*repeated` 1; with
  * other rows it is CANARY_E_CONFLICT. A delivery of which every row was refused leaves no key behind.
- * `key` NULL: the caller takes care of repetition himself. `results` has `count` entries or is NULL;
- * `repeated` may be NULL. The figures belong to the rollout's present generation.
+ * `key` NULL: the caller takes care of repetition himself. `results` has `count` entries, filled on
+ * success, or is NULL; `repeated` may be NULL. The figures belong to the rollout's present generation.
  * Thread: any thread. Blocking: may block on storage. Errors: CANARY_E_INVALID (an argument; a row's
  * trouble is in its result), _CONFLICT, _NOT_FOUND (no such rollout), _UNSUPPORTED, _NOMEM, and every
  * storage error: then nothing was merged. */
