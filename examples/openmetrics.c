@@ -30,19 +30,26 @@ static void serve_user(canary_ctx *rollout, const char *user) {
     canary_record(rollout, &decision, &outcome);
 }
 
-/* Whatever was asked for: this program has one page. */
+/* Whatever was asked for: this program has one page. Prometheus says that it reads OpenMetrics; who does
+ * not say so gets the format from before. */
 static void answer(canary_store *store, int connection) {
     char request[4096];
+    ssize_t size = read(connection, request, sizeof request - 1);
     FILE *out = fdopen(connection, "w");
 
-    if (out == NULL || read(connection, request, sizeof request) <= 0) {
+    if (out == NULL || size <= 0) {
         close(connection);
         return;
     }
-    fputs("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/openmetrics-text; "
-          "version=1.0.0; charset=utf-8\r\n\r\n",
-          out);
-    canary_write_openmetrics(store, print, out, NULL);
+    request[size] = '\0';
+    fputs("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: ", out);
+    if (strstr(request, "application/openmetrics-text") != NULL) {
+        fputs("application/openmetrics-text; version=1.0.0; charset=utf-8\r\n\r\n", out);
+        canary_write_openmetrics(store, print, out, NULL);
+    } else {
+        fputs("text/plain; version=0.0.4; charset=utf-8\r\n\r\n", out);
+        canary_write_prometheus(store, print, out, NULL);
+    }
     fclose(out);
 }
 

@@ -231,6 +231,13 @@ CANARY_API int canary_write_openmetrics(canary_store *store, canary_write_fn wri
 CANARY_API int canary_format_openmetrics(canary_store *store, char *buffer, uint64_t capacity,
                                          uint64_t *size, canary_error *error);
 
+/* The same in Prometheus's format from before OpenMetrics, for readers that ask for no other, `promtool
+ * check metrics` among them: heads of counters have the names of their samples, and there is no UNIT
+ * and no EOF. Serve it as "text/plain; version=0.0.4; charset=utf-8".
+ * Thread: any thread. Blocking: takes short locks; never waits for storage. Errors: as above. */
+CANARY_API int canary_write_prometheus(canary_store *store, canary_write_fn write, void *user_data,
+                                       canary_error *error);
+
 /* "ok", "error" or "timeout"; "unknown" for any other number. Static.
  * Thread: any thread. Blocking: wait-free. Errors: none. */
 CANARY_API const char *canary_status_name(int status);

@@ -49,15 +49,14 @@ static void write_build(struct canary__exposition *out) {
     canary__exposition_count(out, 1);
 }
 
-int canary_write_openmetrics(canary_store *store, canary_write_fn write, void *user_data,
-                             canary_error *error) {
-    struct canary__exposition out = { .write = write, .user_data = user_data };
+static int write_text(canary_store *store, int older, canary_write_fn write, void *user_data,
+                      canary_error *error) {
+    struct canary__exposition out = { .write = write, .user_data = user_data, .older = older };
     struct canary__scene scene = { 0 };
     int code;
 
     if (store == NULL || write == NULL) {
-        return canary__fail(error, CANARY_E_INVALID, 0,
-                            "canary_write_openmetrics: store or write is NULL");
+        return canary__fail(error, CANARY_E_INVALID, 0, "writing metrics: store or write is NULL");
     }
     code = canary__scene_take(store, &scene);
     if (code != CANARY_OK) {
@@ -71,11 +70,21 @@ int canary_write_openmetrics(canary_store *store, canary_write_fn write, void *u
     canary__exposition_end(&out);
     canary__scene_free(&store->hooks, &scene);
     if (out.stopped != 0) {
-        return canary__fail(
-            error, CANARY_E_REFUSED, 0,
-            "canary_write_openmetrics: write() answered %d and was not called again", out.stopped);
+        return canary__fail(error, CANARY_E_REFUSED, 0,
+                            "writing metrics: write() answered %d and was not called again",
+                            out.stopped);
     }
     return CANARY_OK;
+}
+
+int canary_write_openmetrics(canary_store *store, canary_write_fn write, void *user_data,
+                             canary_error *error) {
+    return write_text(store, 0, write, user_data, error);
+}
+
+int canary_write_prometheus(canary_store *store, canary_write_fn write, void *user_data,
+                            canary_error *error) {
+    return write_text(store, 1, write, user_data, error);
 }
 
 static int put(void *user_data, const char *text, uint64_t size) {
@@ -99,7 +108,7 @@ int canary_format_openmetrics(canary_store *store, char *buffer, uint64_t capaci
         return canary__fail(error, CANARY_E_INVALID, 0, "canary_format_openmetrics: size is NULL");
     }
     *size = 0;
-    code = canary_write_openmetrics(store, put, &place, error);
+    code = write_text(store, 0, put, &place, error);
     if (code == CANARY_OK) {
         *size = place.used;
         if (buffer != NULL && place.used < place.capacity) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing OpenMetrics text (OpenMetrics 1.0, the text format): escaping, and numbers that do not
+/* Writing OpenMetrics 1.0 text, or that of Prometheus from before: escaping, and numbers that do not
  * depend on the host program's locale. */
 #ifndef CANARY__OPENMETRICS_TEXT_H
 #define CANARY__OPENMETRICS_TEXT_H
@@ -15,10 +15,11 @@ struct canary__family {
     const char *help;
 };
 
-/* All zeros but for `write` and `user_data`. Text goes out in pieces of at most the buffer's size. */
+/* All zeros but for the first three. Text goes out in pieces of at most the buffer's size. */
 struct canary__exposition {
     canary_write_fn write;
     void *user_data;
+    int older;   /* 1: heads of counters have their samples' names, and there is no UNIT nor EOF */
     int stopped; /* what `write` answered when it was not 0: nothing is written after that */
     const struct canary__family *family;
     int announced; /* the family's head is written */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""openmetrics.py EXAMPLE: the example prints the text, and serves the same."""
+"""openmetrics.py EXAMPLE: the example prints the text, and serves the same in both formats."""
 import subprocess
 import sys
 import urllib.request
@@ -10,9 +10,9 @@ LINES = ('canary_outcomes_total{rollout="checkout",cohort="new",status="ok"} 1',
          'canary_decisions_total{rollout="checkout",cohort="old",reason="split"} 1')
 
 
-def check(text):
+def check(text, kind="application/openmetrics-text;"):
     lines = text.splitlines()
-    assert lines[-1] == "# EOF", lines[-1]
+    assert (lines[-1] == "# EOF") == kind.startswith("application/openmetrics-text;"), lines[-1]
     for line in LINES:
         assert line in lines, f"no {line} in\n{text}"
 
@@ -23,10 +23,12 @@ def main():
     process = subprocess.Popen([example, "0"], stdout=subprocess.PIPE, text=True)
     try:
         url = process.stdout.readline().strip()
-        for _ in range(3):
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                assert answer.headers["Content-Type"].startswith("application/openmetrics-text;")
-                check(answer.read().decode())
+        for accept in "application/openmetrics-text;version=1.0.0,*/*;q=0.1", "*/*", "text/plain":
+            request = urllib.request.Request(url, headers={"Accept": accept})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                kind = answer.headers["Content-Type"]
+                assert kind.startswith("application" if "openmetrics" in accept else "text/plain")
+                check(answer.read().decode(), kind)
     finally:
         process.kill()
         process.wait()

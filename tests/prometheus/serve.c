@@ -95,9 +95,11 @@ static int send_all(void *user_data, const char *text, uint64_t size) {
 }
 
 static void answer(canary_store *store, int fd) {
-    static const char head[] =
-        "HTTP/1.1 200 OK\r\nConnection: close\r\n"
-        "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n\r\n";
+    static const char open[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                               "Content-Type: application/openmetrics-text; version=1.0.0; "
+                               "charset=utf-8\r\n\r\n";
+    static const char older[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                                "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n\r\n";
     char request[8192];
     size_t used = 0;
     ssize_t got = 1;
@@ -107,8 +109,12 @@ static void answer(canary_store *store, int fd) {
         used += got > 0 ? (size_t)got : 0;
         request[used] = '\0';
         if (strstr(request, "\r\n\r\n") != NULL) {
-            if (send_all(&fd, head, sizeof head - 1) == 0) {
+            if (strstr(request, "application/openmetrics-text") != NULL) {
+                (void)send_all(&fd, open, sizeof open - 1);
                 (void)canary_write_openmetrics(store, send_all, &fd, NULL);
+            } else {
+                (void)send_all(&fd, older, sizeof older - 1);
+                (void)canary_write_prometheus(store, send_all, &fd, NULL);
             }
             break;
         }

@@ -511,7 +511,7 @@ static void form(void **state) {
 }
 
 struct kept {
-    char text[4096];
+    char text[65536];
     size_t used;
 };
 
@@ -521,12 +521,45 @@ static int keep(void *user_data, const char *text, uint64_t size) {
     assert_true(kept->used + size < sizeof kept->text);
     memcpy(kept->text + kept->used, text, size);
     kept->used += size;
+    kept->text[kept->used] = '\0';
     return 0;
+}
+
+/* The same lines but for the heads of counters, units and the end. */
+static void older_form(void **state) {
+    struct unit *unit = *state;
+    static struct kept older;
+    char *text;
+    char *save = NULL;
+    const char *at = older.text;
+    canary_ctx *ctx;
+
+    unit_create(unit, "checkout");
+    ctx = unit_open(unit, "checkout");
+    OK(canary_write_prometheus(unit->store, keep, &older, &error));
+    text = text_of(unit->store);
+    HAS(older.text, "# TYPE canary_outcomes_total counter");
+    HAS(older.text, "# HELP canary_outcomes_total Outcomes that were recorded.");
+    HAS(older.text, "# TYPE canary_duration_seconds histogram");
+    LACKS(older.text, "# UNIT");
+    LACKS(older.text, "# EOF");
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        if (line[0] != '#') {
+            HAS(older.text, line);
+            assert_true(strstr(at, line) >= at);
+            at = strstr(at, line);
+        }
+    }
+    FAILS(CANARY_E_INVALID, "NULL", "", canary_write_prometheus(NULL, keep, &older, &error));
+    FAILS(CANARY_E_INVALID, "NULL", "", canary_write_prometheus(unit->store, NULL, &older, &error));
+    free(text);
+    canary_close(&ctx);
 }
 
 static void escaping(void **state) {
     static const struct canary__family family = { "x", "gauge", "", "Help." };
-    struct kept kept = { .used = 0 };
+    static struct kept kept;
     struct canary__exposition out = { .write = keep, .user_data = &kept };
 
     (void)state;
@@ -888,6 +921,7 @@ int main(void) {
         UNIT_MEMORY_ONLY(thresholds_that_come_late),
         UNIT_BOTH(contexts_of_one_rollout),
         UNIT_MEMORY_ONLY(form),
+        UNIT_MEMORY_ONLY(older_form),
         cmocka_unit_test(escaping),
         cmocka_unit_test(numbers),
         UNIT_MEMORY_ONLY(any_locale),
