@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 import pytest
 
+import libcanary
+
 pytestmark = [pytest.mark.servers]
 
 # Opened when the module is loaded: before the fork with --preload, after it without.
@@ -32,7 +34,8 @@ skills = libcanary.open(os.environ["TEST_DB"], rollout="skills")
 
 def application(environ, start_response):
     user = environ["PATH_INFO"].rpartition("/")[2]
-    path = "new" if skills.should_use_new(user) else "old"
+    with skills.request(user) as request:
+        path = request.cohort
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [f"{path} {os.getpid()}".encode()]
 """
@@ -54,7 +57,8 @@ skills = libcanary.open(os.environ["TEST_DB"], rollout="skills")
 
 @app.task
 def decide(user):
-    return ["new" if skills.should_use_new(user) else "old", os.getpid()]
+    with skills.request(user) as request:
+        return [request.cohort, os.getpid()]
 """
 
 
@@ -71,11 +75,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+asked = 0  # requests that were answered
+
+
 def ask(port: int) -> tuple[str, int]:
+    global asked
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/alice")
     path, pid = connection.getresponse().read().decode().split()
     connection.close()
+    asked += 1
     return path, int(pid)
 
 
@@ -134,10 +143,19 @@ def both_workers_answer(port: int, path: str, count: int = 2) -> Callable[[], bo
     return look
 
 
+def recorded(db: pathlib.Path) -> int:
+    with libcanary.open_store(db, watcher=False) as store:
+        row = store.metrics("skills")["error"]
+        return row.new.n + row.old.n
+
+
 def follows_a_rollback(
     command: list[str], port: int, folder: pathlib.Path, db: pathlib.Path,
     canaryctl: Callable[..., str],
 ) -> None:
+    """And what its workers recorded is there when they have ended: nothing lost, nothing twice."""
+    global asked
+    asked = 0
     (folder / "app.py").write_text(APP)
     with running(command, folder, db) as server:
         until(both_workers_answer(port, "new"), "not every worker began on the new path", server)
@@ -145,6 +163,7 @@ def follows_a_rollback(
         until(both_workers_answer(port, "old"), "a worker did not follow the rollback", server)
         canaryctl(db, "set", "--percent", "100")
         until(both_workers_answer(port, "new"), "a worker did not follow the way back", server)
+    assert recorded(db) == asked > 0
 
 
 @pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["plain", "preload"])
@@ -232,12 +251,15 @@ def test_celery(
         "for one in asked: print(*one.get(timeout=30))\nskills.close()\n"
     )
 
+    tasks: list[int] = []
+
     def answers() -> list[list[str]]:
         done = subprocess.run(
             [sys.executable, str(client)], cwd=tmp_path, capture_output=True, text=True, timeout=60,
             env=os.environ | {"TEST_DB": str(db), "TEST_DIR": str(tmp_path)},
         )
         assert done.returncode == 0, done.stderr
+        tasks.append(len(done.stdout.splitlines()))
         return [line.split() for line in done.stdout.splitlines()]
 
     command = [celery, "-A", "celery_app", "worker", "--pool", "prefork", "--concurrency", "2",
@@ -247,4 +269,8 @@ def test_celery(
         assert {path for path, _ in answers()} == {"new"}
         canaryctl(db, "rollback")
         until(lambda: {path for path, _ in answers()} == {"old"}, "a worker did not follow", server)
+        # Just after a tick, so that only the end of the workers can merge what they do now.
+        time.sleep(10.2 - time.time() % 10)
+        answers()
+    assert recorded(db) == sum(tasks) > 0
 

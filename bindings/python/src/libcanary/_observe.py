@@ -229,28 +229,33 @@ def flush_all() -> None:
 
 
 class _Forked:
-    """What pools of processes keep a weak reference to."""
+    """What multiprocessing keeps a weak reference to."""
 
 
 _forked = _Forked()
-_POOLS = ("multiprocessing.util", "billiard.util")
 
 
 def _at_exit_of_pools(after_fork: bool) -> None:
-    """Workers of multiprocessing and of billiard (Celery) end by os._exit(), which runs no atexit, and
-    forget at their start whatever was to run at the end."""
-    for name in _POOLS:
-        util = sys.modules.get(name)
-        if util is None or not hasattr(util, "Finalize"):
-            continue
-        if hasattr(util, "register_after_fork"):
-            util.register_after_fork(_forked, lambda _, util=util: _finalize(util))
+    """Workers of multiprocessing end by os._exit(), which runs no atexit, and forget at their start
+    whatever was to run at the end; those of Celery run nothing but a signal's receivers."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(_forked, lambda _: _finalize(util))
         if not after_fork:
             _finalize(util)
+    signals = sys.modules.get("celery.signals")
+    if signals is not None:
+        signals.worker_process_shutdown.connect(
+            _worker_ends, weak=False, dispatch_uid="libcanary"
+        )
 
 
 def _finalize(util: Any) -> None:
     util.Finalize(None, flush_all, exitpriority=-100)
+
+
+def _worker_ends(**_: object) -> None:
+    flush_all()
 
 
 os.register_at_fork(after_in_child=lambda: _at_exit_of_pools(True))
