@@ -317,6 +317,35 @@ static int may_not_make(struct place *place) {
                : 1;
 }
 
+static int may_record(struct place *place) {
+    struct place figures;
+
+    return place_open(place, 0) == CANARY_OK &&
+                   place_commit_flag(place, "a", 9) == CANARY_E_READ_ONLY &&
+                   figures_open(place, 1, &figures) == CANARY_OK &&
+                   figures_commit(&figures, "r", 2, 7) == CANARY_OK &&
+                   figures_requests(&figures, "r") == 12
+               ? 0
+               : 1;
+}
+
+/* A service that may read the decisions and no more, and write the figures. */
+static void allowed_to_record(void **state) {
+    struct place *place = *state;
+    struct place figures;
+    char journal[160];
+
+    make_with_tick(place, &figures);
+    place_close(&figures);
+    place_close(place);
+    snprintf(journal, sizeof journal, "%.120s-journal", figures.path);
+    chmod(place->path, 0444);
+    chmod(figures.path, 0666);
+    chmod(journal, 0666);
+    chmod(place->directory, 0555);
+    place_child(place, may_record, 1);
+}
+
 static void permissions(void **state) {
     struct place *place = *state;
     struct place figures;
@@ -464,6 +493,7 @@ int main(void) {
         TEST(replaced_while_open),
         TEST(switched_to_wal),
         TEST(permissions),
+        TEST(allowed_to_record),
         TEST(read_only_handle),
         TEST(locked),
         TEST(dead_writer),
