@@ -393,7 +393,8 @@ def several():
 
 def help_texts(store):
     text = store.good("--help", db=False).out
-    commands = ["create", "list", "status", "advance", "rollback", "set", "history", "explain",
+    commands = ["metrics", "record", "import", "baseline capture", "baseline show",
+                "baseline compare", "create", "list", "status", "advance", "rollback", "set", "history", "explain",
                 "decide", "override add", "override remove", "override list", "flag list",
                 "flag on", "flag off", "verify", "accept", "doctor", "completion", "help"]
     for command in commands:

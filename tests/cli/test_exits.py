@@ -60,7 +60,9 @@ def storage():
         for words in (("status",), ("rollback",), ("verify",), ("doctor",), ("advance",),
                       ("set", "--percent", "5"), ("flag", "off", "x"), ("decide", "alice"),
                       ("list",), ("history",), ("status", "--watch"), ("accept",),
-                      ("override", "list")):
+                      ("override", "list"), ("metrics",), ("baseline", "show"),
+                      ("record", "--metric", "x", "--cohort", "new", "--value", "1"),
+                      ("import", "--format", "csv", "--stdin")):
             told(store, 3, "CANARY_E_NO_STORE", f"no file, {' '.join(words)}", *words,
                  part="create NAME")
         check(not store.path.exists(), "and none is made by them")

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The small parts of canaryctl that a command line reaches only in part: the table of exit codes,
- * percentages, times, making text harmless, and what `doctor` says of a machine that hashes wrong.
- */
+ * percentages, times, lines of CSV, making text harmless, and what `doctor` says of a machine that
+ * hashes wrong. */
+#include "csv.h"
 #include "doctor.h"
 #include "exits.h"
 #include "percent.h"
@@ -155,6 +156,132 @@ static void test_when(void) {
           "what is no dwell time");
 }
 
+static void check_when(const char *string, int64_t now, int64_t wanted) {
+    int64_t ns = -1;
+    char what[120];
+    bool read = when_parse_time(string, now, &ns);
+    snprintf(what, sizeof(what), "\"%s\" is %lld", string, (long long)wanted);
+    check(wanted < 0 ? !read : read && ns == wanted, what);
+}
+
+static void test_parse_time(void) {
+    const int64_t day = 86400 * WHEN_SECOND;
+    const int64_t noon = INT64_C(1769860800) * WHEN_SECOND; /* 2026-01-31T12:00:00Z */
+    check_when("2026-01-31T12:00:00Z", 0, noon);
+    check_when("2026-01-31T12:00:00.25Z", 0, noon + WHEN_SECOND / 4);
+    check_when("2026-01-31t12:00:00.123456789123z", 0, noon + 123456789);
+    check_when("2026-01-31T14:00:00+02:00", 0, noon);
+    check_when("2026-01-31T06:30:00-0530", 0, noon);
+    check_when("2026-01-31 12:00", 0, noon);
+    check_when("2026-01-31 12:00:00 UTC", 0, noon);
+    check_when("2026-01-31", 0, noon - day / 2);
+    check_when("2024-02-29", 0, INT64_C(1709164800) * WHEN_SECOND);
+    check_when("2016-12-31T23:59:60Z", 0, INT64_C(1483228800) * WHEN_SECOND);
+    check_when("1769860800", 0, noon);
+    check_when("@1769860800.5", 0, noon + WHEN_SECOND / 2);
+    check_when("now", noon, noon);
+    check_when("2h", noon, noon - 2 * 3600 * WHEN_SECOND);
+    check_when("7d", noon, noon - 7 * day);
+    static const char *const bad[] = {
+        "",
+        "2h",
+        "now",
+        "12",
+        "2026-02-29",
+        "2026-13-01",
+        "2026-1-31",
+        "2026-01-32",
+        "2026-01-00",
+        "1969-12-31",
+        "2026-01-31T",
+        "2026-01-31T25:00",
+        "2026-01-31T12",
+        "2026-01-31T12:60",
+        "2026-01-31T12:00:61",
+        "2026-01-31T12:00:00+2",
+        "2026-01-31T12:00:00 CET",
+        "2026-01-31T12:00:00Z ",
+        "1769860800000",
+        "-1769860800",
+        "0x1769860800",
+        "tomorrow",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        check_when(bad[i], 0, -1);
+}
+
+static void check_span(const char *string, bool bare, double wanted) {
+    double ns = -1;
+    char what[120];
+    bool read = when_parse_duration(string, bare, &ns);
+    snprintf(what, sizeof(what), "the duration \"%s\" is %.0f ns", string, wanted);
+    check(wanted < 0 ? !read : read && ns == wanted, what);
+}
+
+static void test_parse_duration(void) {
+    check_span("12.5ms", false, 12500000);
+    check_span("3 s", false, 3e9);
+    check_span("800us", false, 800000);
+    check_span("800\xc2\xb5s", false, 800000);
+    check_span("7ns", false, 7);
+    check_span("1e-3s", false, 1000000);
+    check_span("90m", false, 5400e9);
+    check_span("0", false, 0);
+    check_span("0.0125", true, 12500000);
+    check_span("0.0125", false, -1);
+    static const char *const bad[] = { "",       "ms",   "12 parsecs", "0x10s", "nan", "inf",
+                                       "1e999s", "1,5s", "s12",        "12s ",  "--1s" };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        check_span(bad[i], true, -1);
+}
+
+/* Cuts a line and puts it together again with bars between its fields. */
+static void check_csv(const char *line, const char *wanted) {
+    const char *fields[CSV_FIELDS];
+    size_t count = 0;
+    char *copy = malloc(strlen(line) + 1);
+    char found[400] = "";
+    char what[500];
+    if (copy == NULL)
+        abort();
+    strcpy(copy, line);
+    const char *wrong = csv_split(copy, strlen(line), fields, &count);
+    for (size_t i = 0; wrong == NULL && i < count; i++) {
+        strcat(found, i == 0 ? "" : "|");
+        strcat(found, fields[i]);
+    }
+    snprintf(what, sizeof(what), "CSV: %s is %s", line, wrong != NULL ? wrong : found);
+    check(wanted == NULL ? wrong != NULL : wrong == NULL && strcmp(found, wanted) == 0, what);
+    free(copy);
+}
+
+static void test_csv(void) {
+    check_csv("a,b,c", "a|b|c");
+    check_csv("a", "a");
+    check_csv("", "");
+    check_csv(",", "|");
+    check_csv(" a , b\t,", "a|b|");
+    check_csv("\"a\",\"b,c\"", "a|b,c");
+    check_csv("\"say \"\"hi\"\"\" , x", "say \"hi\"|x");
+    check_csv("\"\",\"\"\"\"", "|\"");
+    check_csv("\" a \"", " a ");
+    check_csv("\"a", NULL);
+    check_csv("\"a\"b", NULL);
+    check_csv("a\"b", NULL);
+    check_csv("a,\"", NULL);
+    check_csv("\"\"\"", NULL);
+    char many[200] = "";
+    for (int i = 0; i < CSV_FIELDS - 1; i++)
+        strcat(many, ",");
+    const char *fields[CSV_FIELDS];
+    size_t count;
+    check(csv_split(many, strlen(many), fields, &count) == NULL && count == CSV_FIELDS,
+          "CSV: as many fields as fit");
+    memset(many, ',', CSV_FIELDS);
+    many[CSV_FIELDS] = '\0';
+    check(csv_split(many, strlen(many), fields, &count) != NULL, "CSV: and no more");
+}
+
 static void check_safe(const char *data, size_t size, const char *wanted) {
     struct text text = { 0 };
     text_add(&text, "");
@@ -211,6 +338,9 @@ int main(void) {
     test_exits();
     test_percent();
     test_when();
+    test_parse_time();
+    test_parse_duration();
+    test_csv();
     test_text();
     test_hashing();
     return failures != 0;

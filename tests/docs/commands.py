@@ -18,7 +18,7 @@ def help_of(canaryctl, *words):
 def commands_in(overview):
     """Two spaces, one or two words in lower case, then the synopsis."""
     section = overview.split("\ncommands\n")[1].split("\n\n")[0]
-    return re.findall(r"^  ([a-z-]+(?: (?:add|remove|list|on|off)\b)?)", section, re.MULTILINE)
+    return re.findall(r"^  ([a-z-]+(?: (?:add|remove|list|on|off|capture|show|compare)\b)?)", section, re.MULTILINE)
 
 
 def split(line):

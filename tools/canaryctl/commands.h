@@ -15,6 +15,7 @@ enum command_words {
     WORDS_ANY,         /* names or user ids that nothing can be offered for */
     WORDS_USER_COHORT, /* a user, then new or old; with --stdin the cohort alone */
     WORDS_FLAG,
+    WORDS_FILE,
     WORDS_SHELL,
     WORDS_COMMAND
 };
@@ -61,6 +62,12 @@ int override_list_run(struct session *session, int count, char **words);
 int flag_list_run(struct session *session, int count, char **words);
 int flag_on_run(struct session *session, int count, char **words);
 int flag_off_run(struct session *session, int count, char **words);
+int metrics_run(struct session *session, int count, char **words);
+int record_run(struct session *session, int count, char **words);
+int import_run(struct session *session, int count, char **words);
+int baseline_capture_run(struct session *session, int count, char **words);
+int baseline_show_run(struct session *session, int count, char **words);
+int baseline_compare_run(struct session *session, int count, char **words);
 int verify_run(struct session *session, int count, char **words);
 int accept_run(struct session *session, int count, char **words);
 int doctor_run(struct session *session, int count, char **words);

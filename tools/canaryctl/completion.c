@@ -78,6 +78,8 @@ static const char *offer_words(const struct command *command) {
         return "bash zsh fish";
     case WORDS_FLAG:
         return "$(_canaryctl_ask flag list --brief)";
+    case WORDS_FILE:
+        return "FILES";
     case WORDS_COMMAND:
         return "$commands";
     case WORDS_NONE:
@@ -95,6 +97,10 @@ static const char *offer_value(enum option_value value) {
         return "$(_canaryctl_ask list --brief)";
     case VALUE_FLAG:
         return "$(_canaryctl_ask flag list --brief)";
+    case VALUE_COHORT:
+        return "new old";
+    case VALUE_INPUT:
+        return "json csv";
     case VALUE_NONE:
     case VALUE_ANY:
     case VALUE_FILE:
@@ -276,6 +282,10 @@ static void add_fish_option(struct text *out, int id, const char *condition) {
         text_add(out, " -a '(__canaryctl_ask flag list --brief)'");
     else if (entry->value == VALUE_FORMAT)
         text_add(out, " -a 'table json'");
+    else if (entry->value == VALUE_COHORT)
+        text_add(out, " -a 'new old'");
+    else if (entry->value == VALUE_INPUT)
+        text_add(out, " -a 'json csv'");
     text_add(out, " -d ");
     add_fish_quoted(out, entry->help);
     text_add(out, "\n");
@@ -302,6 +312,8 @@ static void add_fish_command(struct text *out, const struct command *command) {
                         : command->words == WORDS_SHELL     ? "'bash zsh fish'"
                         : command->words == WORDS_FLAG ? "'(__canaryctl_ask flag list --brief)'"
                                                        : NULL;
+    if (command->words == WORDS_FILE)
+        text_addf(out, "complete -c canaryctl -n \"%s\" -F\n", condition);
     if (offer != NULL)
         text_addf(out, "complete -c canaryctl -n \"%s\" -a %s\n", condition, offer);
 }

@@ -348,6 +348,7 @@ int doctor_run(struct session *session, int count, char **words) {
     doctor.array = say_mode.json ? json_array() : NULL;
     doctor_files(&doctor, session_value(session, OPTION_DB));
     check_store(&doctor, start);
+    doctor_metrics(&doctor, session, doctor.rollouts, doctor.rollout_count);
     check_hashing(&doctor);
     bool healthy = doctor.counts[DOCTOR_ERROR] == 0;
     finish(&doctor);

@@ -16,6 +16,10 @@ void doctor_find(struct doctor *doctor, enum doctor_severity severity, const cha
 /* File system, permissions and owners of the store's files. */
 void doctor_files(struct doctor *doctor, const char *path);
 
+/* The database of measurements, for each rollout. */
+void doctor_metrics(struct doctor *doctor, const struct session *session,
+                    const canary_rollout *rollouts, size_t count);
+
 /* How this process hashes, as canary_info() tells it. */
 void doctor_hashing(struct doctor *doctor, const canary_ctx_info *info);
 

@@ -83,6 +83,8 @@ void doctor_files(struct doctor *doctor, const char *path) {
     found += check_mode(doctor, beside, "the bell");
     snprintf(beside, sizeof(beside), "%s-journal", path);
     found += check_mode(doctor, beside, "the journal");
+    snprintf(beside, sizeof(beside), "%s-metrics", path);
+    found += check_mode(doctor, beside, "the metrics database");
     snprintf(beside, sizeof(beside), "%s", path);
     found += check_mode(doctor, dirname(beside), "the directory");
     struct stat status;

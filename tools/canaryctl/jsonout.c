@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough for 10000 basis points and for milliseconds of an hour; more would show how the machine
- * writes 7.1 in binary. */
-#define DIGITS JSON_REAL_PRECISION(10)
+/* Enough for nanoseconds in sums of seconds; more would show how the machine writes 7.1 in binary. */
+#define DIGITS JSON_REAL_PRECISION(15)
 
 json_t *jsonout_string(const char *string) {
     size_t size = strlen(string);

@@ -34,6 +34,27 @@ enum option_id {
     OPTION_LIMIT,
     OPTION_ALL,
     OPTION_STDIN,
+    OPTION_WINDOW,
+    OPTION_SINCE,
+    OPTION_BY_STAGE,
+    OPTION_METRIC,
+    OPTION_COHORT,
+    OPTION_N,
+    OPTION_K,
+    OPTION_VALUE,
+    OPTION_DURATION,
+    OPTION_TP,
+    OPTION_FP,
+    OPTION_FN,
+    OPTION_TN,
+    OPTION_UNIT,
+    OPTION_AT,
+    OPTION_KEY,
+    OPTION_FORMAT,
+    OPTION_DECLARE,
+    OPTION_DAYS,
+    OPTION_FROM,
+    OPTION_TO,
     /* older spellings of commands and options */
     OPTION_LEGACY_STATUS,
     OPTION_LEGACY_ADVANCE,
@@ -58,7 +79,9 @@ enum option_value {
     VALUE_FILE,
     VALUE_ROLLOUT,
     VALUE_FORMAT,
-    VALUE_FLAG
+    VALUE_FLAG,
+    VALUE_COHORT,
+    VALUE_INPUT
 };
 
 struct option_entry {

@@ -4,6 +4,7 @@
 #include "percent.h"
 #include "session.h"
 #include "state.h"
+#include "users.h"
 #include "watch.h"
 
 /* The command an operator most likely wants next. */
@@ -49,11 +50,14 @@ int status_run(struct session *session, int count, char **words) {
     if (canary_rollout_read(session->store, session->rollout, &state, &error) != CANARY_OK)
         return session_error(session, &error);
     if (say_mode.json) {
-        jsonout_print(state_json(&state));
+        json_t *object = state_json(&state);
+        users_status_json(session, object);
+        jsonout_print(object);
         return 0;
     }
     struct text out = { 0 };
     state_describe(&state, &out);
+    users_status(session, &out);
     add_next(session, &state, &out);
     say_text(&out);
     text_free(&out);

@@ -4,16 +4,13 @@
 
 #include "jsonout.h"
 #include "percent.h"
+#include "screen.h"
 #include "state.h"
 #include "when.h"
 
 #include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 /* How often to look at what the watcher thread has found; the eye sees no less. */
 #define LOOK_MS 50
@@ -160,7 +157,6 @@ static void redraw(struct watch *watch) {
     struct text out = { 0 };
     char at[WHEN_SIZE];
     when_short(when_now(), at);
-    text_add(&out, "\033[H"); /* to the top, without clearing: nothing flickers */
     text_addf(&out, "%scanaryctl  %s  Ctrl-C ends%s\n\n", say_begin(SAY_DIM), at, say_end());
     if (watch->state_known)
         state_describe(&watch->state, &out);
@@ -169,16 +165,7 @@ static void redraw(struct watch *watch) {
                   watch->info.rollout, watch->info.effective_bp / 100,
                   watch->info.effective_bp % 100);
     add_freshness(watch, &out);
-    /* Each line ends its rest, and the end of the picture what was below it. */
-    struct text screen = { 0 };
-    for (size_t i = 0; i < out.size; i++) {
-        if (out.data[i] == '\n')
-            text_add(&screen, "\033[K");
-        text_bytes(&screen, &out.data[i], 1);
-    }
-    text_add(&screen, "\033[J");
-    say_text(&screen);
-    text_free(&screen);
+    screen_draw(&out);
     text_free(&out);
 }
 
@@ -191,10 +178,7 @@ static void show(struct watch *watch) {
         say_line(watch);
 }
 
-static void follow(struct watch *watch, int signals) {
-    bool on_terminal = say_mode.screen;
-    struct pollfd wait[2] = { { .fd = signals, .events = POLLIN },
-                              { .fd = on_terminal ? -1 : STDOUT_FILENO, .events = 0 } };
+static void follow(struct watch *watch, struct screen *screen) {
     canary_ctx_info shown;
     int64_t drawn = 0;
     look(watch);
@@ -202,18 +186,14 @@ static void follow(struct watch *watch, int signals) {
     shown = watch->info;
     show(watch);
     drawn = when_monotonic();
-    for (;;) {
-        poll(wait, 2, LOOK_MS);
-        /* A reader that went away shows as an error on the pipe, long before the next write. */
-        if ((wait[0].revents & POLLIN) != 0 || (wait[1].revents & POLLERR) != 0)
-            return;
+    while (!screen_wait(screen, LOOK_MS)) {
         look(watch);
         if (differs(&watch->info, &shown)) {
             read_state(watch);
             shown = watch->info;
             show(watch);
             drawn = when_monotonic();
-        } else if (on_terminal && when_monotonic() - drawn >= REDRAW_NS) {
+        } else if (say_mode.screen && when_monotonic() - drawn >= REDRAW_NS) {
             if (!watch->state_fresh)
                 read_state(watch);
             show(watch);
@@ -223,20 +203,15 @@ static void follow(struct watch *watch, int signals) {
 }
 
 int watch_follow(struct session *session) {
-    /* Blocked before the watcher thread begins, so that no other thread gets the signal. */
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    int descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    struct screen screen;
+    screen_begin(&screen);
     struct watch watch = { .session = session };
     canary_options options = CANARY_OPTIONS_INIT;
     options.busy_timeout_ns = session->busy_timeout_ns;
     canary_error error = CANARY_ERROR_INIT;
     if (canary_open(session_value(session, OPTION_DB), session->rollout, &options, &watch.context,
                     &error) != CANARY_OK) {
-        close(descriptor);
+        screen_end(&screen);
         return session_error(session, &error);
     }
     options.flags = CANARY_OPEN_DEFER | CANARY_OPEN_NO_WATCHER;
@@ -244,20 +219,16 @@ int watch_follow(struct session *session) {
     if (canary_store_open(session_value(session, OPTION_DB), &options, &watch.store, &error) !=
         CANARY_OK) {
         canary_close(&watch.context);
-        close(descriptor);
+        screen_end(&screen);
         return session_error(session, &error);
     }
-    bool on_terminal = say_mode.screen;
-    /* The other screen, without a cursor: what the operator had before comes back at the end. */
-    if (on_terminal)
-        say_out("\033[?1049h\033[?25l\033[H\033[J", 20);
-    follow(&watch, descriptor);
-    if (on_terminal)
-        say_out("\033[?25h\033[?1049l", 14);
+    screen_show();
+    follow(&watch, &screen);
+    screen_hide();
     canary_close(&watch.context);
     canary_store_close(&watch.store);
-    close(descriptor);
-    if (on_terminal && watch.state_known) {
+    screen_end(&screen);
+    if (say_mode.screen && watch.state_known) {
         struct text out = { 0 };
         state_describe(&watch.state, &out);
         say_text(&out);

@@ -25,5 +25,12 @@ void when_span(int64_t ns, char out[WHEN_SIZE]);
 bool when_parse_seconds(const char *string, int64_t *ns);
 /* Reads a dwell time: a whole number and one of s, m, h, d, w; a bare 0 too. */
 bool when_parse_dwell(const char *string, int64_t *ns);
+/* Reads a point in time: "2026-01-31T09:22:20.5+01:00", "2026-01-31 09:22", "2026-01-31" (UTC unless it
+ * says otherwise), "@1769851340" or 1769851340; unless `now` is 0 also "2h" (so long before it) and
+ * "now". */
+bool when_parse_time(const char *string, int64_t now, int64_t *ns);
+/* Reads "12ms", "1.5 s", "250us", "-1s"; a number without a unit only where `bare_seconds` says that it
+ * means seconds. Whole nanoseconds, as a double: who takes it checks the range. */
+bool when_parse_duration(const char *string, bool bare_seconds, double *ns);
 
 #endif
