@@ -207,6 +207,34 @@ static void counts(void **state) {
     canary_close(&ctx);
 }
 
+static void merging(void **state) {
+    struct unit *unit = *state;
+    canary_ctx *ctx;
+    char *text;
+
+    unit_create(unit, "checkout");
+    ctx = unit_open(unit, "checkout");
+    record(ctx, CANARY_NEW, CANARY_STATUS_OK, 1000000);
+    record(ctx, CANARY_OLD, CANARY_STATUS_OK, 1000000);
+    text = text_of(unit->store);
+    HAS(text, "canary_recorded_merged_total{rollout=\"checkout\"} 0");
+    HAS(text, "canary_flushes_total 0");
+    HAS(text, "canary_flush_timestamp_seconds 0");
+    free(text);
+    OK(canary_flush(unit->store, &error));
+    text = text_of(unit->store);
+    HAS(text, "canary_recorded_merged_total{rollout=\"checkout\"} 2");
+    HAS(text, "canary_flushes_total 1");
+    HAS(text, "canary_flush_timestamp_seconds 1790000000");
+    HAS(text, "canary_flush_failing 0");
+    HAS(text, "canary_flush_waiting_ticks{rollout=\"checkout\"} 0");
+    HAS(text, "canary_recording_threads{rollout=\"checkout\"} 1");
+    /* What was merged is still counted here. */
+    HAS(text, "canary_outcomes_total{rollout=\"checkout\",cohort=\"new\",status=\"ok\"} 1");
+    free(text);
+    canary_close(&ctx);
+}
+
 static void declared_metrics(void **state) {
     struct unit *unit = *state;
     canary_ctx *ctx;
@@ -916,6 +944,7 @@ int main(void) {
         UNIT_BOTH(state_of_a_rollout),
         UNIT_BOTH(stages),
         UNIT_BOTH(counts),
+        UNIT_BOTH(merging),
         UNIT_MEMORY_ONLY(declared_metrics),
         UNIT_MEMORY_ONLY(every_bound_is_exact),
         UNIT_MEMORY_ONLY(thresholds_that_come_late),
