@@ -219,22 +219,22 @@ typedef int (*canary_write_fn)(void *user_data, const char *text, uint64_t size)
  * histograms, and the state of each rollout. Serve it as
  * "application/openmetrics-text; version=1.0.0; charset=utf-8". docs/metrics.md lists the names.
  * `write` is called without a lock held.
- * Thread: any thread. Blocking: takes short locks; never waits for storage. Errors: CANARY_E_INVALID
- * (NULL), _NOMEM, _REFUSED (`write` answered something else than 0). */
+ * Thread: any thread. Blocking: may block on storage (takes the lock that a refresh holds). Errors:
+ * CANARY_E_INVALID (NULL), _NOMEM, _REFUSED (`write` answered something else than 0). */
 CANARY_API int canary_write_openmetrics(canary_store *store, canary_write_fn write, void *user_data,
                                         canary_error *error);
 
 /* The same into `buffer` of `capacity` bytes, NUL-terminated. `*size` becomes the length without the
  * NUL, also when the buffer is too small or NULL: then the answer is CANARY_E_FULL and the buffer holds
  * nothing that may be served. Two calls can differ in length: ask for a little more.
- * Thread: any thread. Blocking: takes short locks; never waits for storage. Errors: as above. */
+ * Thread: any thread. Blocking: may block on storage, as above. Errors: as above. */
 CANARY_API int canary_format_openmetrics(canary_store *store, char *buffer, uint64_t capacity,
                                          uint64_t *size, canary_error *error);
 
 /* The same in Prometheus's format from before OpenMetrics, for readers that ask for no other, `promtool
  * check metrics` among them: heads of counters have the names of their samples, and there is no UNIT
  * and no EOF. Serve it as "text/plain; version=0.0.4; charset=utf-8".
- * Thread: any thread. Blocking: takes short locks; never waits for storage. Errors: as above. */
+ * Thread: any thread. Blocking: may block on storage, as above. Errors: as above. */
 CANARY_API int canary_write_prometheus(canary_store *store, canary_write_fn write, void *user_data,
                                        canary_error *error);
 
