@@ -11,7 +11,7 @@ at once and follows changes by itself.
 
 import os
 
-from flask import Flask
+from flask import Flask, Response
 
 import libcanary
 
@@ -22,9 +22,18 @@ app = Flask(__name__)
 
 @app.get("/checkout/<user>")
 def show(user: str) -> str:
-    if checkout.should_use_new(user):
-        return "new checkout\n"
-    return "old checkout\n"
+    # Decides, takes the time, and records how it ends, for the cohort that was served.
+    with checkout.request(user) as request:
+        return "new checkout\n" if request.new else "old checkout\n"
+
+
+@app.get("/metrics")
+def metrics() -> Response:
+    """For Prometheus: this worker's own. `canaryctl metrics` has those of all of them."""
+    return Response(
+        checkout.openmetrics(),
+        content_type="application/openmetrics-text; version=1.0.0; charset=utf-8",
+    )
 
 
 @app.get("/health")

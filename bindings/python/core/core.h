@@ -157,6 +157,7 @@ PyObject *log_drain(PyObject *module, PyObject *unused);
 /* measure.c */
 PyObject *measure_bare(PyObject *module, PyObject *user);
 PyObject *measure_decisions(PyObject *module, PyObject *args);
+PyObject *measure_records(PyObject *module, PyObject *args);
 
 /* clock.c */
 int64_t clock_read(void *user_data, int clock);

@@ -71,3 +71,41 @@ PyObject *measure_decisions(PyObject *module, PyObject *args) {
     PyMem_Free(cohorts);
     return result;
 }
+
+/* Nanoseconds in C: (a record of this decision, a decision with its record), over a tuple of ids. */
+PyObject *measure_records(PyObject *module, PyObject *args) {
+    (void)module;
+    PyObject *context, *ids;
+    if (!PyArg_ParseTuple(args, "OO!", &context, &PyTuple_Type, &ids)) {
+        return NULL;
+    }
+    uint64_t count = (uint64_t)PyTuple_Size(ids);
+    canary_user *users = users_of(ids);
+    PyObject *result = NULL;
+    atomic_int *line;
+    canary_ctx *ctx =
+        users == NULL ? NULL : guard_decide_enter(&((context_object *)context)->guard, &line);
+    if (ctx != NULL) {
+        canary_decision decision = CANARY_DECISION_INIT;
+        canary_outcome outcome = CANARY_OUTCOME_INIT;
+        outcome.duration_ns = 12000000;
+        canary_explain(ctx, users[0].id, users[0].size, &decision);
+        double start = now_ns();
+        for (uint64_t i = 0; i < count; i++) {
+            canary_record(ctx, &decision, &outcome);
+        }
+        double between = now_ns();
+        for (uint64_t i = 0; i < count; i++) {
+            canary_explain(ctx, users[i].id, users[i].size, &decision);
+            canary_record(ctx, &decision, &outcome);
+        }
+        double end = now_ns();
+        guard_decide_leave(line);
+        result = Py_BuildValue("(dd)", (between - start) / (double)count,
+                               (end - between) / (double)count);
+    } else if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_ValueError, "closed, or no memory");
+    }
+    PyMem_Free(users);
+    return result;
+}

@@ -68,6 +68,7 @@ static PyMethodDef core_methods[] = {
           "The id is hashed once for all rollouts of one salt. Kill switches are asked first.") },
     { "_bare", (PyCFunction)measure_bare, METH_O, NULL },
     { "_measure", (PyCFunction)measure_decisions, METH_VARARGS, NULL },
+    { "_measure_records", (PyCFunction)measure_records, METH_VARARGS, NULL },
     { "_error_name", (PyCFunction)core_error_name, METH_VARARGS, NULL },
     { "_log_drain", (PyCFunction)log_drain, METH_NOARGS, NULL },
     { "_shutdown", (PyCFunction)core_shutdown, METH_NOARGS, NULL },

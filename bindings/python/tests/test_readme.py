@@ -56,6 +56,22 @@ def test_the_project_s_own_readme(tmp_path: pathlib.Path) -> None:
             assert done.stdout == shown, done.stderr
 
 
+def test_the_example_that_records(tmp_path: pathlib.Path) -> None:
+    example = README.parents[2] / "examples/python/recording.py"
+    if not example.exists():
+        pytest.skip("the examples are not here")
+    done = subprocess.run([sys.executable, "-W", "error", str(example), "canary.db"], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    shown = {name: (float(old), float(new)) for name, old, new in re.findall(
+        r"^(\w+(?: \w+)?) +(\S+) +(\S+)", done.stdout, re.MULTILINE)}
+    assert shown["error rate"][0] == 0 < shown["error rate"][1] < 0.1
+    assert shown["duration p95"][0] > shown["duration p95"][1] and sum(shown["users"]) == 300
+    with libcanary.open_store(tmp_path / "canary.db") as store:
+        found = store.metrics("search")
+        assert found["error"].old.n + found["error"].new.n == 1000
+
+
 def test_links_lead_somewhere() -> None:
     if not (README.parents[2] / "docs").exists():
         pytest.skip("the project's pages are not here")

@@ -220,6 +220,11 @@ def test_the_example_under_gunicorn(
         ):
             canaryctl(db, *step)
             until(every_worker(path, percentage), f"a worker did not follow {step}", server)
+        text = get("/metrics")
+        assert 'rollout="checkout",cohort="old"' in text and text.endswith("# EOF\n")
+    with libcanary.open_store(db) as store:
+        found = store.metrics("checkout")
+        assert found["error"].old.n > 0 < found["error"].new.n and found["error"].new.k == 0
 
 
 @pytest.mark.parametrize("threads", [[], ["--enable-threads", "--threads", "2"]],
