@@ -126,6 +126,56 @@ def test_os_fork_under_load(db: pathlib.Path) -> None:
         assert not wrong
 
 
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_os_fork_while_threads_record(db: pathlib.Path) -> None:
+    """Each process counts its own, whatever its parent's threads were doing; the sum is exact."""
+    with libcanary.open(db, "skills") as opened:
+        opened.declare("turn", "value")
+        stop = threading.Event()
+        done = [0, 0, 0]
+        wrong: list[BaseException] = []
+
+        def record(mine: int) -> None:
+            try:
+                while not stop.is_set():
+                    with opened.request(f"user-{done[mine] % 100}") as request:
+                        request.record("turn", 1)
+                    done[mine] += 1
+                    if mine == 0 and done[mine] % 2000 == 0:
+                        opened.flush()
+            except BaseException as error:
+                wrong.append(error)
+
+        workers = [threading.Thread(target=record, args=(i,), daemon=True) for i in range(3)]
+        for worker in workers:
+            worker.start()
+
+        def work() -> bool:
+            first = not opened.recording().recording
+            for i in range(100):
+                with opened.request(f"user-{i}") as request:
+                    request.record("turn", 1)
+            opened.flush()
+            info = opened.recording()
+            opened.close()
+            return first and info.outcomes == info.merged == 100
+
+        try:
+            for _ in range(10):
+                child, pipe = in_child(work)
+                assert ended(child) == 0
+                os.close(pipe)
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join(20)
+        assert not wrong
+    with libcanary.open_store(db) as store:
+        found = store.metrics("skills")
+        assert found["error"].new.n == found["turn"].new.sum == sum(done) + 10 * 100
+        assert store.exposure("skills").users_new == 100
+
+
 inherited: libcanary.Rollout | None = None
 
 
