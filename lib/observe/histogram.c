@@ -28,8 +28,8 @@ double canary__histogram_quantile(const uint64_t *buckets, uint64_t overflow, do
     if (n == 0) {
         return NAN;
     }
-    /* A hair less than q * n: 0.9 is above nine tenths as a double, and the rank of ten values must
-     * not become 10 by it. In doubles, so that no number of values overflows. */
+    /* A hair less than q * n: 0.07 * 100 is above 7 in doubles, and the rank of a hundred values must
+     * not become 8 by it. In doubles, so that no number of values overflows. */
     rank = q * n * (1 - 0x1p-50);
     if (buckets != NULL) {
         for (uint32_t i = 0; i < CANARY__HISTOGRAM_BUCKETS; i++) {

@@ -263,6 +263,7 @@ static void every_damaged_bit_is_found(void **state) {
 #define HEAD 1, 1
 #define STATUS 7, '+', 's', 't', 'a', 't', 'u', 's', 64
 #define ONE 0, 0, 0, 0, 0, 0, 0xf0, 0x3f /* 1.0 */
+#define NINE_FF 255, 255, 255, 255, 255, 255, 255, 255, 255
 #define TEN_FF 255, 255, 255, 255, 255, 255, 255, 255, 255, 255
 
 /* clang-format off */
@@ -320,6 +321,8 @@ static const struct {
     /* durations: sum, squares, overflow, thresholds, runs */
     { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 2, 5, 1, 1, 3, 1, 0, 2, 3, 1, 2, 3, 2, 0, 12) },
     { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 0, 1, 3, 4, 8, 7, 0, 2) },
+    { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, NINE_FF, NINE_FF, 3, 81, 0, 0, 0) },
+    { "more than 128", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, NINE_FF, NINE_FF, 4, 81, 0, 0, 0) },
     { "do not rise", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 2, 5, 1, 1, 0, 1, 0, 1, 3, 1, 2) },
     { "too many thresholds", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 9, 5, 1, 1) },
     { "with nothing", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, 1, 'a', 2, 9, 81, 0, 1, 5, 0, 0, 1, 3, 1, 2) },

@@ -147,6 +147,17 @@ static void no_variance_of_one_value_or_of_lost_squares(void **state) {
     canary__tally_free(&figures_hooks, &other);
 }
 
+/* Of a record half done a gathering may see the sum and not the square. */
+static void no_variance_is_below_zero(void **state) {
+    struct canary__tally tally = { .kind = CANARY_METRIC_VALUE, .resolution = 1 };
+
+    (void)state;
+    canary__tally_add_value(&tally, 1000);
+    canary__tally_add_value(&tally, 1000);
+    tally.squares = canary__wide_square(1000);
+    assert_true(figures(&tally).variance == 0);
+}
+
 /* -- merging -- */
 
 static void different_ones_do_not_merge(void **state) {
@@ -326,6 +337,7 @@ int main(void) {
         FIGURES_TEST(a_narrow_distribution_far_away_keeps_its_variance),
         FIGURES_TEST(variance_is_that_of_two_passes),
         FIGURES_TEST(no_variance_of_one_value_or_of_lost_squares),
+        FIGURES_TEST(no_variance_is_below_zero),
         FIGURES_TEST(different_ones_do_not_merge),
         FIGURES_TEST(counts_stop_at_the_greatest),
         FIGURES_TEST(of_too_many_thresholds_the_smallest_stay),
