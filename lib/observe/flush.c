@@ -77,17 +77,28 @@ static int make_ready(struct canary__pending *pending, canary_error *error) {
     return code;
 }
 
+/* The parcel after `parcel`, NULL for the first, of those that are being delivered. `*left` begins as
+ * their number: what follows the last one may be changing. */
+static struct canary__parcel *next_ready(const struct canary__pending *pending,
+                                         const struct canary__parcel *parcel, uint32_t *left) {
+    if (*left == 0) {
+        return NULL;
+    }
+    --*left;
+    return parcel == NULL ? pending->first : parcel->next;
+}
+
 /* -- metrics that other processes declared differently -- */
 
 /* Counts what the conflicting metric of this process recorded as rejected instead. That it conflicts
  * does not change any more, so the parcels are changed for good. */
 static void refuse(struct canary__pending *pending, const char *metric) {
     const struct canary__hooks *hooks = pending->observer->hooks;
-    struct canary__parcel *parcel;
+    uint32_t left = pending->ready;
 
     canary__observer_lock(pending->observer);
-    parcel = pending->first;
-    for (uint32_t i = 0; i < pending->ready; i++) {
+    for (struct canary__parcel *parcel = next_ready(pending, NULL, &left); parcel != NULL;
+         parcel = next_ready(pending, parcel, &left)) {
         uint64_t refused = 0;
 
         for (int cohort = CANARY_OLD; cohort <= CANARY_NEW; cohort++) {
@@ -112,7 +123,6 @@ static void refuse(struct canary__pending *pending, const char *metric) {
             }
             pending->refused += refused;
         }
-        parcel = parcel->next;
     }
     canary__observer_unlock(pending->observer);
 }
@@ -213,14 +223,13 @@ static int merge_parcel(struct delivery *delivery, const char *rollout,
 }
 
 static int merge_pending(struct delivery *delivery, struct canary__pending *pending) {
-    struct canary__parcel *parcel = pending->ready > 0 ? pending->first : NULL;
+    uint32_t left = pending->ready;
+    struct canary__parcel *parcel = next_ready(pending, NULL, &left);
     int code = parcel != NULL ? declare_all(delivery, pending) : CANARY_OK;
 
-    for (uint32_t i = 0; i < pending->ready && code == CANARY_OK; i++) {
-        if (i > 0) { /* only now: what follows the last one may be changing */
-            parcel = parcel->next;
-        }
+    while (parcel != NULL && code == CANARY_OK) {
         code = merge_parcel(delivery, pending->follower->name, parcel);
+        parcel = next_ready(pending, parcel, &left);
     }
     return code;
 }
@@ -230,10 +239,10 @@ static int merge_pending(struct delivery *delivery, struct canary__pending *pend
 static void mark(struct delivery *delivery, uint64_t sequence) {
     delivery->observation->page->sequence = sequence;
     for (struct canary__pending *p = delivery->first; p != NULL; p = p->next) {
-        struct canary__parcel *parcel = p->ready > 0 ? p->first : NULL;
+        uint32_t left = p->ready;
 
-        for (uint32_t i = 0; i < p->ready; i++) {
-            parcel = i > 0 ? parcel->next : parcel;
+        for (struct canary__parcel *parcel = next_ready(p, NULL, &left); parcel != NULL;
+             parcel = next_ready(p, parcel, &left)) {
             if (!has_arrived(delivery, parcel)) {
                 parcel->sequence = sequence;
             }

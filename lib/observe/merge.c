@@ -11,6 +11,7 @@ enum {
     DATA = 8,
     BESIDE = 16, /* rows beside a damaged one that are tried */
     USERS_DATA = 5,
+    GENERATIONS = 64, /* of a rollout whose users are kept, the newest ones */
 };
 
 struct found {
@@ -253,6 +254,40 @@ static int write_users(canary_store *store, void *transaction, const char *rollo
     return code;
 }
 
+struct oldest {
+    uint32_t count;
+    int64_t generation;
+};
+
+static int take_oldest(void *user_data, const canary_storage_row *row) {
+    struct oldest *oldest = user_data;
+
+    oldest->count++;
+    oldest->generation = row->count > 1 ? row->values[1].integer : 0;
+    return 0;
+}
+
+/* After a new generation has come: one goes. */
+static int forget_oldest(canary_store *store, void *transaction, const char *rollout,
+                         canary_error *error) {
+    const canary_storage_value key = canary__value_text(rollout);
+    const canary_storage_range range = { .size = (uint32_t)sizeof range,
+                                         .key_count = 1,
+                                         .descending = 1,
+                                         .limit = GENERATIONS + 1,
+                                         .key = &key };
+    struct oldest oldest = { 0 };
+    int code = store->methods.read(transaction, CANARY_TABLE_SUBJECTS, &range, take_oldest, &oldest,
+                                   error);
+
+    if (code == CANARY_OK && oldest.count > GENERATIONS) {
+        const canary_storage_value whole[2] = { key, canary__value_integer(oldest.generation) };
+
+        code = store->methods.remove(transaction, CANARY_TABLE_SUBJECTS, whole, error);
+    }
+    return code;
+}
+
 int canary__merge_users(canary_store *measurements, void *transaction, const char *rollout,
                         uint64_t generation, const struct canary__sample users[2],
                         canary_error *error) {
@@ -289,6 +324,9 @@ int canary__merge_users(canary_store *measurements, void *transaction, const cha
         (void)no_memory(error);
     } else if (changed || found.code != CANARY_OK) {
         code = write_users(measurements, transaction, rollout, generation, have, error);
+        if (code == CANARY_OK && !found.present) {
+            code = forget_oldest(measurements, transaction, rollout, error);
+        }
     }
     canary__sample_free(hooks, &have[0]);
     canary__sample_free(hooks, &have[1]);

@@ -170,7 +170,7 @@ static void keep_in_bounds(const struct canary__hooks *hooks, struct canary__pen
             pending->coarsened += (uint32_t)join_next(hooks, pending, p);
         }
     }
-    while (over(pending, DROP) && pending->first->next != NULL) {
+    while (over(pending, DROP) && pending->first != NULL && pending->first->next != NULL) {
         drop_first(hooks, pending);
     }
 }

@@ -365,6 +365,9 @@ static void test_locked(void **state) {
     sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_close(db);
     OK(canary_flush(unit->store, &error));
+    assert_non_null(strstr(unit->log, "cannot be merged"));
+    assert_null(strstr(strstr(unit->log, "cannot be merged") + 1, "cannot be merged"));
+    assert_non_null(strstr(unit->log, "merged again"));
     info = recording(ctx);
     assert_int_equal(info.waiting, 0);
     assert_int_equal(info.last_error, 0);

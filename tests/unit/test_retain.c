@@ -278,6 +278,93 @@ static void test_writers(void **state) {
     assert_int_equal(stored_rows(unit->store, CANARY_TABLE_WRITERS), 100);
 }
 
+/* -- sizes -- */
+
+static void test_generations_of_users(void **state) {
+    struct unit *unit = *state;
+    uint32_t user = 77;
+    const struct canary__sample users[2] = { { .count = 0 }, { .count = 1, .users = &user } };
+
+    for (uint64_t generation = 1; generation <= 80; generation++) {
+        begin(unit);
+        OK(canary__merge_users(measurements_of(unit), transaction, name, generation, users,
+                               &error));
+        end(unit);
+    }
+    assert_int_equal(stored_rows(unit->store, CANARY_TABLE_SUBJECTS), 64);
+}
+
+/* A cohort's outcomes of some time: log-normal durations over about three decades. */
+static void put_traffic(struct unit *unit, int table, int64_t start, const uint32_t counts[2],
+                        uint64_t *seed) {
+    canary_store *store = measurements_of(unit);
+    struct canary__sheet sheet = { 0 };
+    static int64_t rising[1201];
+
+    rising[0] = 100000;
+    for (size_t i = 1; i < COUNT(rising); i++) {
+        rising[i] = rising[i - 1] + rising[i - 1] / 100;
+    }
+    for (int cohort = 0; cohort < 2; cohort++) {
+        struct canary__tally *tally =
+            canary__sheet_at(&store->hooks, &sheet, 3, cohort, CANARY__SHEET_STATUS);
+
+        tally->kind = CANARY__TALLY_STATUS;
+        tally->counts[0] = counts[cohort] - counts[cohort] / 100;
+        tally->counts[1] = counts[cohort] / 100;
+        tally = canary__sheet_at(&store->hooks, &sheet, 3, cohort, CANARY__SHEET_DECISIONS);
+        tally->kind = CANARY__TALLY_DECISIONS;
+        tally->counts[CANARY_REASON_SPLIT] = counts[cohort];
+        tally = canary__sheet_at(&store->hooks, &sheet, 3, cohort, CANARY__SHEET_DURATION);
+        tally->kind = CANARY_METRIC_DURATION;
+        for (uint32_t i = 0; i < counts[cohort]; i++) {
+            int sum = 0;
+
+            for (int k = 0; k < 12; k++) {
+                sum += (int)(unit_random(seed) % 1000);
+            }
+            /* A percent for each tenth of the sum, whose deviation is 1000: a factor of e. */
+            assert_int_equal(canary__tally_add_duration(&store->hooks, tally, rising[sum / 10]),
+                             CANARY_OK);
+        }
+    }
+    OK(canary__merge_sheet(store, transaction, table, name, start, &sheet, &error));
+    canary__sheet_free(&store->hooks, &sheet);
+}
+
+/* A year of a rollout with a hundred requests a second, 5 % of them new. A sample of the rows of each
+ * table tells the size of all. */
+static void test_year(void **state) {
+    static const uint32_t traffic[3][2] = { { 950, 50 }, { 5700, 300 }, { 342000, 18000 } };
+    static const uint32_t sample[3] = { 100, 40, 4 };
+    static const double rows[3] = { 720, 7 * 24 * 60, 400 * 24 };
+    struct unit *unit = *state;
+    uint64_t seed = unit_seed();
+    uint64_t before = 0;
+    double bytes = 0;
+
+    begin(unit);
+    for (int table = 0; table < 3; table++) {
+        struct stored stored;
+
+        for (uint32_t i = 0; i < sample[table]; i++) {
+            put_traffic(unit, CANARY_TABLE_TICKS + table, UNIT_NOW + i * hour, traffic[table],
+                        &seed);
+        }
+        end(unit);
+        stored = read_stored(unit, name);
+        print_message("%llu bytes a row\n",
+                      (unsigned long long)((stored.bytes - before) / sample[table]));
+        bytes += (double)(stored.bytes - before) / sample[table] * rows[table];
+        before = stored.bytes;
+        stored_free(unit->store, &stored);
+        begin(unit);
+    }
+    end(unit);
+    print_message("%.1f MB a year\n", bytes / 1e6);
+    assert_true(bytes < 45e6); /* the rest is for the pages' own bytes */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         UNIT_BOTH(test_exact),
@@ -286,6 +373,8 @@ int main(void) {
         UNIT_MEMORY_ONLY(test_not_after_a_jump),
         UNIT_BOTH(test_damaged),
         UNIT_BOTH(test_writers),
+        UNIT_BOTH(test_generations_of_users),
+        UNIT_MEMORY_ONLY(test_year),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
