@@ -3,10 +3,12 @@
 
 import hashlib
 import json
+import os
+import random
 import subprocess
 import time
 
-from cli import PROGRAM, Store, check, contains, equal, finish
+from cli import Store, check, contains, equal, finish
 
 HEADER = "metric,cohort,n,k,value,duration,tp,fp,fn,tn,at,unit\n"
 
@@ -295,6 +297,35 @@ def large(store):
     equal(row["new"]["n"] + row["old"]["n"], rows * (rows + 1), "killed and repeated: nothing twice")
 
 
+def random_damage(store):
+    """Whatever is done to a delivery, it is judged to its end, and every row is merged or refused."""
+    seed = int(os.environ.get("CANARY_TEST_SEED") or time.time_ns() % 1000000)
+    print(f"CANARY_TEST_SEED={seed}", flush=True)
+    chance = random.Random(seed)
+    row = {"metric": "cost", "cohort": "new", "value": 0.5, "unit": "usd"}
+    sources = (
+        ("json", ndjson(*[row] * 5)),
+        ("json", json.dumps([row] * 5, indent=1).encode()),
+        ("csv", (HEADER + 'cost,"new",,,0.5,,,,,,,usd\r\n' * 5).encode()),
+    )
+    odd = (b"\0", b'"', b",", b"{", b"}", b"[", b"]", b"\n", b"\r", b"\xff", b"\xef\xbb\xbf", b"\\",
+           b"9" * 30, b"nan", b"\xc3", b" ")
+    wrong = []
+    for _ in range(120):
+        form, text = chance.choice(sources)
+        data = bytearray(text)
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(data))
+            end = at + chance.choice((0, 0, 1, 1, 5, 40))
+            data[at:end] = chance.choice(odd + (b"",))
+        result = store.run("-o", "json", "import", "--format", form, "--stdin", "--dry-run",
+                           stdin=bytes(data))
+        answer = result.json if result.code in (0, 1) and result.out else None
+        if result.code not in (0, 1, 2) or (answer is None) != (result.code == 2):
+            wrong.append((bytes(data), result))
+    equal(wrong, [], "120 damaged deliveries: exit 0, 1 or 2")
+
+
 with Store() as main:
     main.good("create", "checkout")
     good(main)
@@ -304,4 +335,5 @@ with Store() as main:
     csv(main)
     usage(main)
     large(main)
+    random_damage(main)
 finish()

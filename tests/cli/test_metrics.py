@@ -156,6 +156,8 @@ def by_stage(store):
     counts = [sum(row["old"]["n"] + row["new"]["n"] for row in entry["metrics"]
                   if row["metric"] == "error") for entry in report["generations"]]
     equal(counts, [2000, 400], "--by-stage: with its own outcomes")
+    equal([entry["users"]["total"] for entry in report["generations"]], [200, 100],
+          "--by-stage: with its own users")
     equal((report["generations"][0]["to"], report["generations"][1]["to"]),
           (report["generations"][1]["from"], None), "--by-stage: one ends as the next begins")
     text = store.good("metrics", "--by-stage").out

@@ -49,6 +49,14 @@ const struct figures_row *figures_find(const struct figures *figures, const char
     return NULL;
 }
 
+bool figures_of_generation(const struct figures *figures, uint64_t generation) {
+    for (size_t i = 0; i < figures->count; i++) {
+        if (figures->rows[i].row.generation == generation)
+            return true;
+    }
+    return false;
+}
+
 int figures_kind(const struct figures *figures, const char *metric) {
     const struct figures_row *row = figures_find(figures, metric, 0);
     return row != NULL ? row->row.kind : 0;

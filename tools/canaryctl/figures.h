@@ -33,6 +33,8 @@ void figures_free(struct figures *figures);
 /* The row of a metric, and of a generation unless that is 0; NULL when there is none. */
 const struct figures_row *figures_find(const struct figures *figures, const char *metric,
                                        uint64_t generation);
+/* Whether some row is about that generation. */
+bool figures_of_generation(const struct figures *figures, uint64_t generation);
 /* The kind of a metric that some row is about; 0 when none is. */
 int figures_kind(const struct figures *figures, const char *metric);
 

@@ -65,6 +65,10 @@ static void add_value(double value, const char *sign, enum figure_unit unit,
         add_unit(unit == FIGURE_NUMBER ? metric_unit : "", out);
     } else if (unit == FIGURE_SHARE) {
         magnitude *= 100;
+        /* Below what four decimals show there is no sign to show either. */
+        if (magnitude < 0.00005)
+            magnitude = value = 0;
+        before = value > 0 ? sign : "";
         text_addf(out, "%s%.*f %s", before, decimals_of_percent(magnitude), value * 100,
                   sign[0] != '\0' ? "points" : "%");
     } else if (unit == FIGURE_SECONDS) {

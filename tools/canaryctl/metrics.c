@@ -6,6 +6,7 @@
 #include "state.h"
 #include "when.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MINUTE_NS (60 * WHEN_SECOND)
@@ -55,6 +56,25 @@ static int load_exposure(struct metrics_view *view, canary_metrics_query query,
                                 &view->exposure, error);
 }
 
+/* The users of each generation, without its decisions: those are kept by time, and cost a look at all of
+ * it for each. */
+static int load_users(struct metrics_view *view, canary_error *error) {
+    const struct generations *generations = &view->generations;
+    free(view->users);
+    view->users = text_memory(NULL, generations->count * sizeof(view->users[0]));
+    int code = CANARY_OK;
+    for (size_t i = 0; i < generations->count && code == CANARY_OK; i++) {
+        canary_metrics_query query = CANARY_METRICS_QUERY_INIT;
+        query.from_ns = view->now_ns;
+        query.generation = generations->list[i].revision;
+        view->users[i] = (canary_exposure)CANARY_EXPOSURE_INIT;
+        if (figures_of_generation(&view->stages, query.generation))
+            code = canary_exposure_read(view->session->store, view->session->rollout, &query,
+                                        &view->users[i], error);
+    }
+    return code;
+}
+
 int metrics_load(struct metrics_view *view, canary_error *error) {
     canary_store *store = view->session->store;
     const char *rollout = view->session->rollout;
@@ -74,13 +94,17 @@ int metrics_load(struct metrics_view *view, canary_error *error) {
         return code;
     query.flags = CANARY_METRICS_BY_GENERATION;
     code = figures_read(store, rollout, &query, &view->stages, error);
-    return code == CANARY_OK ? generations_read(store, rollout, &view->generations, error) : code;
+    if (code == CANARY_OK)
+        code = generations_read(store, rollout, &view->generations, error);
+    return code == CANARY_OK ? load_users(view, error) : code;
 }
 
 void metrics_free(struct metrics_view *view) {
     figures_free(&view->total);
     figures_free(&view->stages);
     generations_free(&view->generations);
+    free(view->users);
+    view->users = NULL;
 }
 
 int metrics_unknown(struct session *session, const char *metric) {

@@ -23,6 +23,7 @@ struct metrics_view {
     struct figures total;
     struct figures stages; /* by generation, when asked for */
     struct generations generations;
+    canary_exposure *users; /* of each of these generations; NULL unless asked for */
 };
 
 /* Reads a time or window of this command line. Returns 0 or the exit code after an error was

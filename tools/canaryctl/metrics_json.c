@@ -38,6 +38,10 @@ static json_t *generation_json(const struct metrics_view *view, size_t *at) {
                                            : json_null());
     json_object_set_new(object, "from", time_or_null(generation != NULL ? generation->from_ns : 0));
     json_object_set_new(object, "to", time_or_null(generation != NULL ? generation->to_ns : 0));
+    json_object_set_new(object, "users",
+                        generation != NULL
+                            ? users_json(&view->users[generation - view->generations.list])
+                            : json_null());
     json_object_set_new(object, "metrics", rows_json(&view->stages, at));
     return object;
 }

@@ -184,6 +184,7 @@ static void add_stage(const struct metrics_view *view, uint64_t revision, struct
                  generation->to_ns != 0 ? generation->to_ns : view->now_ns);
     text_addf(out, ", revision %" PRIu64 "%s\n", revision,
               generation->to_ns == 0 ? ", the present one" : "");
+    users_add(&view->users[generation - view->generations.list], out);
 }
 
 static void add_no_data(const struct metrics_view *view, struct text *out) {

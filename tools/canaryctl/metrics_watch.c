@@ -156,6 +156,7 @@ static void reload(struct metrics_view *view, canary_error *error) {
     struct metrics_view next = *view;
     next.total = next.stages = (struct figures){ 0 };
     next.generations = (struct generations){ 0 };
+    next.users = NULL;
     bool loaded = metrics_load(&next, error) == CANARY_OK;
     metrics_free(loaded ? view : &next);
     if (loaded)

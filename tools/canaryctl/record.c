@@ -19,7 +19,8 @@ struct record {
     canary_import_row row;
     canary_import_result result;
     int32_t repeated;
-    struct figures known; /* before, all of it */
+    struct figures
+        known; /* of all metrics, where they matter: it costs a look at all that is kept */
     struct figures after; /* of this metric, in the present generation */
     uint64_t generation;
 };
@@ -166,19 +167,22 @@ static void add_given(const struct record *record, struct text *out) {
 static void add_known(const struct record *record, struct text *out) {
     const char *name = record->row.metric;
     const char *nearest = NULL;
+    const char *separator = "; there were: ";
     int best = 3;
     text_addf(out, "  %sdeclared %s  ", say_begin(SAY_WARN), say_end());
     text_safe_string(out, name);
-    text_addf(out, " is a new metric, a %s; ", canary_metric_kind_name(record->row.kind));
-    text_add(out, record->known.count == 0 ? "the first one with figures" : "there were: ");
+    text_addf(out, " is a new metric, a %s", canary_metric_kind_name(record->row.kind));
     for (size_t i = 0; i < record->known.count; i++) {
         const char *other = record->known.rows[i].row.metric;
         int distance = say_distance(name, other);
+        if (distance == 0)
+            continue;
         if (distance < best) {
             best = distance;
             nearest = other;
         }
-        text_addf(out, "%s%s", i == 0 ? "" : ", ", other);
+        text_addf(out, "%s%s", separator, other);
+        separator = ", ";
     }
     if (nearest != NULL)
         text_addf(out, "; did you mean %s?", nearest);
@@ -260,7 +264,7 @@ static void say_object(const struct record *record) {
     json_object_set_new(object, "recorded", given_json(row));
     json_object_set_new(object, "repeated", json_boolean(record->repeated == 1));
     json_object_set_new(object, "declared", json_boolean(record->result.declared == 1));
-    for (size_t i = 0; i < record->known.count; i++)
+    for (size_t i = 0; record->result.declared == 1 && i < record->known.count; i++)
         json_array_append_new(known, jsonout_string(record->known.rows[i].row.metric));
     json_object_set_new(object, "known", known);
     json_object_set_new(object, "generation", json_integer((json_int_t)record->generation));
@@ -283,8 +287,10 @@ static int refused(const struct record *record) {
 static int run(struct record *record) {
     struct session *session = record->session;
     canary_error error = CANARY_ERROR_INIT;
-    int code = figures_read(session->store, session->rollout, NULL, &record->known, &error);
+    int code = CANARY_OK;
     /* A number may be a value or a score: what the metric is already. */
+    if (record->row.kind == CANARY_METRIC_VALUE)
+        code = figures_read(session->store, session->rollout, NULL, &record->known, &error);
     if (code == CANARY_OK && record->row.kind == CANARY_METRIC_VALUE &&
         figures_kind(&record->known, record->row.metric) == CANARY_METRIC_SCORE)
         record->row.kind = CANARY_METRIC_SCORE;
@@ -299,6 +305,9 @@ static int run(struct record *record) {
     if (record->result.code != CANARY_OK && record->repeated == 0)
         return refused(record);
     /* It is recorded whatever this says: without it the answer is only shorter. */
+    if (record->result.declared == 1 &&
+        figures_read(session->store, session->rollout, NULL, &record->known, &error) != CANARY_OK)
+        figures_free(&record->known);
     canary_metrics_query query = CANARY_METRICS_QUERY_INIT;
     record->generation = generations_present(session->store, session->rollout);
     query.generation = record->generation;
