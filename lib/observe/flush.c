@@ -289,23 +289,32 @@ static void settle(struct canary__pending *pending) {
     canary__observer_unlock(pending->observer);
 }
 
-/* As canary__store_begin(), but the thread that is to end asks no more. */
-static int begin(struct delivery *delivery) {
-    const struct canary__observation_page *page = delivery->observation->page;
+static int attempt(struct delivery *delivery) {
     canary_store *store = delivery->measurements;
-    int64_t deadline = canary__store_machine_ns() + store->busy_ns;
+    int code;
+
+    canary__store_lock(store);
+    code = store->methods.begin(store->implementation, CANARY_STORAGE_WRITE, &delivery->transaction,
+                                delivery->error);
+    if (code == CANARY_OK) {
+        code = merge_all(delivery);
+    }
+    canary__store_unlock(store);
+    return code;
+}
+
+/* As canary__store_begin(), but all of the transaction: readers may be in the way of its commit, too. A
+ * thread that is to end asks no more. `*began` is when the last attempt did. */
+static int attempt_until_free(struct delivery *delivery, int64_t *began) {
+    const struct canary__observation_page *page = delivery->observation->page;
+    int64_t deadline = canary__store_machine_ns() + delivery->measurements->busy_ns;
     int64_t step = STEP_NS;
 
     for (;;) {
         int code;
 
-        canary__store_lock(store);
-        code = store->methods.begin(store->implementation, CANARY_STORAGE_WRITE,
-                                    &delivery->transaction, delivery->error);
-        if (code == CANARY_OK) {
-            return code;
-        }
-        canary__store_unlock(store);
+        *began = canary__store_machine_ns();
+        code = attempt(delivery);
         if (code != CANARY_E_BUSY || canary__store_machine_ns() >= deadline ||
             canary__flusher_stopped(delivery->observation)) {
             return code;
@@ -327,19 +336,14 @@ static void name_writer(struct canary__observation_page *page) {
 static int deliver(struct delivery *delivery) {
     struct canary__observation *observation = delivery->observation;
     struct canary__observation_page *page = observation->page;
-    int64_t began = canary__store_machine_ns();
+    int64_t began;
     int code = canary__merge_store(observation->store, 1, &delivery->measurements, delivery->error);
 
     if (code != CANARY_OK) {
         return code;
     }
     name_writer(page);
-    code = begin(delivery);
-    if (code != CANARY_OK) {
-        return code;
-    }
-    code = merge_all(delivery);
-    canary__store_unlock(delivery->measurements);
+    code = attempt_until_free(delivery, &began);
     if (code != CANARY_OK) {
         return code;
     }

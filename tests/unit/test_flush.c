@@ -325,6 +325,46 @@ static void test_clock(void **state) {
     canary_close(&ctx);
 }
 
+static int64_t ahead(void *user_data, int clock) {
+    const struct unit *unit = user_data;
+
+    return 5 * second + (clock == CANARY_CLOCK_REALTIME ? unit->realtime : unit->monotonic);
+}
+
+/* Two processes whose clocks are five seconds apart. */
+static void test_two_clocks(void **state) {
+    struct unit *unit = *state;
+    canary_options options = unit->options;
+    canary_store *other = NULL;
+    canary_ctx *theirs = NULL;
+    canary_ctx *ctx;
+    struct stored stored;
+
+    (void)unit_begin_at(unit, name, 500);
+    ctx = unit_open(unit, name);
+    options.clock = ahead;
+    options.clock_data = unit;
+    OK(canary_store_open(unit->path, &options, &other, &error));
+    OK(canary_open_in(other, name, NULL, &theirs, &error));
+    for (int i = 0; i < 30; i++) {
+        record_many(ctx, CANARY_NEW, 10, 1);
+        record_many(theirs, CANARY_OLD, 7, 1);
+        pass(unit, 10 * second);
+        OK(canary_flush(i % 2 == 0 ? unit->store : other, &error));
+        OK(canary_flush(i % 2 == 0 ? other : unit->store, &error));
+    }
+    stored = read_stored(unit->store);
+    assert_int_equal(stored_events(&stored, 0, CANARY_NEW, "+status"), 300);
+    assert_int_equal(stored_events(&stored, 0, CANARY_OLD, "+status"), 210);
+    assert_in_range(stored.rows[0], 30, 31);
+    stored_free(unit->store, &stored);
+    assert_int_equal(recording(ctx).clock_jumps, 0);
+    assert_int_equal(recording(theirs).clock_jumps, 0);
+    canary_close(&theirs);
+    canary_store_close(&other);
+    canary_close(&ctx);
+}
+
 /* -- a store that is away -- */
 
 static void lock_metrics(struct unit *unit, sqlite3 **db) {
@@ -505,6 +545,7 @@ int main(void) {
         UNIT_SQLITE_ONLY(test_conflict),
         UNIT_BOTH(test_thresholds_add_up),
         UNIT_BOTH(test_clock),
+        UNIT_SQLITE_ONLY(test_two_clocks),
         UNIT_SQLITE_ONLY(test_locked),
         UNIT_SQLITE_ONLY(test_away_for_long),
         UNIT_SQLITE_ONLY(test_deleted),
