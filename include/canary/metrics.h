@@ -153,7 +153,8 @@ typedef struct canary_exposure {
 
 /* Decisions in the time of `query`, and the distinct users of the generation it names. With generation 0
  * the users are those of the newest generation that has any, which is then named in `out`; decisions
- * are always those of the time and generation asked for. Users are not kept by time. `metric`, `step_ns`
+ * are always those of the time and generation asked for. Users are not kept by time, but for the
+ * newest 64 generations. `metric`, `step_ns`
  * and BY_GENERATION of the query are not looked at.
  * Source of the estimate: adaptive sampling of hashes (Flajolet, On adaptive sampling, Computing 43,
  * 1990): users whose mixed hash lies below 2^(32-level); at most 8192 a cohort are kept.

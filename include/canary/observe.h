@@ -11,9 +11,11 @@
  * Every ten seconds, on the marks of the wall clock, a thread of the store merges what was counted
  * since into the metrics database (`<path>-metrics` of a SQLite store) in one transaction. It starts
  * by itself soon after the first outcome, unless the store has no watcher: then the program calls
- * canary_flush(). A process that is killed loses what it recorded since its last flush. A metrics
+ * canary_flush(). canary_close() merges what is left, waiting for a lock up to busy_timeout_ns. A
+ * process that is killed, or ends without closing, loses what it recorded since its last flush. A metrics
  * database that is away, locked or full delays the merging; nothing that happens to it delays a
- * decision, a change or a rollback. What waits is merged into coarser ticks rather than dropped.
+ * decision, a change or a rollback. One that was deleted is made anew; one that is damaged as a whole
+ * stays until somebody moves it away. What waits is merged into coarser ticks rather than dropped.
  *
  * fork(): a child counts from zero, its parent keeps what it had. Declared metrics are inherited.
  *
@@ -208,7 +210,7 @@ typedef struct canary_recording_info {
 /* clang-format on */
 
 /* Fills `*out` up to `out->size`. Thread: any thread. Blocking: takes a short lock; never waits for
- * storage. Errors: CANARY_E_INVALID (NULL, size too small). */
+ * storage. Errors: CANARY_E_INVALID (NULL, size too small), _NOMEM. */
 CANARY_API int canary_recording(canary_ctx *ctx, canary_recording_info *out);
 
 /* Receives a piece of text, `size` bytes at `text`. Any value but 0 ends the writing. */
