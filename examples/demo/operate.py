@@ -63,6 +63,7 @@ class Service:
         self.ready = False
         self.ended = False
         self.decisions = 0
+        self.requests = 0
         self.news = threading.Condition()
         self.process = subprocess.Popen(
             [arguments.service, "--db", database, "--rollout", ROLLOUT,
@@ -87,7 +88,7 @@ class Service:
                 elif word == "ready":
                     self.ready = True
                 elif word == "done":
-                    self.decisions = int(rest[0])
+                    self.decisions, self.requests = map(int, rest)
                 self.news.notify_all()
         with self.news:
             self.ended = True
@@ -122,6 +123,8 @@ class Service:
                          f"a pass over all users at {percent(effective)}")
 
     def stop(self):
+        if self.process.returncode is not None:
+            return
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE_S)
@@ -136,6 +139,7 @@ class Demo:
         self.services = []
         self.effective = 0
         self.last = None
+        self.recorded = [0, 0]  # outcomes seen so far, old and new
 
     def canaryctl(self, *words):
         return subprocess.run(
@@ -193,17 +197,24 @@ class Demo:
             print("\033[K", end="")
         print(f"  {label:<41}{percent(configured):>10}{percent(effective):>11}"
               f"{percent(observed[0]):>10}{signed(passes[0]['joined']):>11}{signed(-passes[0]['left']):>11}"
-              f"{'-' if late_ms is None else f'{late_ms:.2f} ms':>15}", flush=True)
+              f"{self.lateness(late_ms):>15}", flush=True)
         expect(status["percentage"] * 100 == configured,
                f"{label}: status says {status['percentage']} % configured")
         expect(status["effective_percentage"] * 100 == effective,
                f"{label}: status says {status['effective_percentage']} % effective")
         self.compare(label, effective, passes, observed)
+        self.figures(effective)
         if late_ms is not None:
             expect(late_ms <= limit_ms, f"{label}: followed after {late_ms:.2f} ms, "
                                         f"{limit_ms:.0f} ms allowed")
         self.effective = effective
         self.last = passes[0]
+
+    @staticmethod
+    def lateness(late_ms):
+        if late_ms is None:
+            return "-"
+        return f"{late_ms:.2f} ms" if late_ms > 0 else "at once"
 
     def compare(self, label, effective, passes, observed):
         for service, entry, share in zip(self.services, passes, observed):
@@ -214,6 +225,51 @@ class Demo:
             expect(wrong == 0, f"{label}: {wrong} users of {service.name} went the other way")
         expect(len({entry["digest"] for entry in passes}) == 1,
                f"{label}: the services disagree about some users")
+
+    def metrics(self, *words):
+        done = self.canaryctl("-o", "json", "metrics", "--window", "1h", *words)
+        if done.returncode != 0:
+            expect(False, f"canaryctl metrics: exit code {done.returncode}: {done.stdout.strip()}")
+            return {}
+        return json.loads(done.stdout)
+
+    def figures(self, effective):
+        """What the services recorded so far, merged by them once a second: both cohorts, live."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            found = {row["metric"]: row for row in self.metrics().get("metrics", [])}
+            fresh = found.get("error", {}).get("new" if effective else "old", {}).get("n", 0)
+            if fresh > self.recorded[effective > 0] or failures:
+                break
+            if time.monotonic() > deadline:
+                return expect(False, "no outcomes of the services came into the metrics database")
+            time.sleep(0.1)
+        if "error" not in found or "duration" not in found:
+            return expect(False, "canaryctl metrics lacks the built-in metrics")
+        parts = []
+        for position, cohort in enumerate(("old", "new")):
+            error, duration = found["error"][cohort], found["duration"][cohort]
+            self.recorded[position] = error["n"]
+            if error["n"]:
+                parts.append(f"{cohort} {error['n']:>9,} requests, {100 * error['rate']:.2f} % errors, "
+                             f"p50 {1e6 * duration['p50']:.1f} us, p99 {1e6 * duration['p99']:.1f} us")
+        for part in parts:
+            print(paint("2", f"      {part}"), flush=True)
+
+    def totals(self):
+        """Every request that a service recorded is in the figures, and once."""
+        for service in self.services:
+            service.stop()
+        requests = sum(service.requests for service in self.services)
+        row = next((row for row in self.metrics("--metric", "error").get("metrics", [])), None)
+        merged = row["old"]["n"] + row["new"]["n"] if row else 0
+        print(f"\n{requests:,} requests recorded by {SERVICES} services, {merged:,} in the metrics "
+              "database")
+        expect(merged == requests, f"{requests:,} requests were recorded, {merged:,} merged")
+        print("\n$ canaryctl metrics    (--by-stage shows each stage by itself)")
+        done = self.canaryctl("metrics")
+        self.show(done)
+        expect(done.returncode == 0, f"metrics: exit code {done.returncode}")
 
     def shapes(self):
         """The share in each shape of user id: no shape is treated differently."""
@@ -266,13 +322,15 @@ class Demo:
                   LOCKED_LIMIT_MS)
         self.command("rollback", "--note", "once more, to record it")
         print("  last followed: when the last thread of both services first decided so, counted from "
-              "the commit;\n  under the lock nothing was committed, and it counts from the start of "
-              "the command")
+              "the return of\n  the call that made the change (at once: earlier than that); under the "
+              "lock from the start of the\n  command. Below each step: the requests that the services "
+              "handled since they started, by cohort")
         self.verify(0, [])
         print("\n$ canaryctl history")
         done = self.canaryctl("history")
         self.show(done)
         expect(done.returncode == 0, f"history: exit code {done.returncode}")
+        self.totals()
 
 
 def main():

@@ -6,7 +6,10 @@
  *     state TIME EFFECTIVE                          a thread's first decision under a new state
  *     pass EFFECTIVE USERS NEW JOINED LEFT DIGEST NEW-BY-SHAPE...
  *                                                   everybody was served once under one state
- *     done DECISIONS
+ *     done DECISIONS REQUESTS
+ *
+ * Once in each slot of its time a thread also does what the decision was made for: it handles a
+ * request, by the old way or by the new one, and records how long that took and how it ended.
  *
  * TIME is in nanoseconds since 1970, shares are basis points; JOINED and LEFT count the users who
  * changed sides since the pass before; equal digests mean equal cohorts, user for user. */
@@ -25,7 +28,15 @@
 
 #include "ids.h"
 
-enum { THREADS_MAX = 16, SLOT_NS = 200000, SLOTS_A_SECOND = 1000000000 / SLOT_NS };
+enum {
+    THREADS_MAX = 16,
+    SLOT_NS = 200000,
+    SLOTS_A_SECOND = 1000000000 / SLOT_NS,
+    FLUSH_NS = 1000000000, /* ten times as often as the library by itself: somebody is watching */
+    OLD_ROUNDS = 6000,
+    NEW_ROUNDS = 4500,
+    ONE_FAILS_OF = 200,
+};
 
 /* What a decision was made under. The revision alone would miss a kill by a plain SQL shell. */
 struct state {
@@ -64,6 +75,8 @@ struct worker {
     struct state state; /* of this thread's newest decision */
     int64_t slot;
     uint64_t decisions;
+    uint64_t requests;
+    uint64_t result; /* of the work, which would otherwise be left out */
 };
 
 static atomic_int stopping;
@@ -144,6 +157,32 @@ static void serve(struct service *service, uint64_t number, struct count *slice)
     slice->digest += demo_mix(number * 2 + now);
 }
 
+/* The work of one request: the new way takes fewer rounds, and both fail for as many. */
+static int handle(struct worker *me, uint64_t number, int cohort) {
+    uint64_t result = number;
+
+    for (int i = 0; i < (cohort == CANARY_NEW ? NEW_ROUNDS : OLD_ROUNDS); i++) {
+        result = demo_mix(result);
+    }
+    me->result += result;
+    return result % ONE_FAILS_OF == 0 ? CANARY_STATUS_ERROR : CANARY_STATUS_OK;
+}
+
+static void request(struct worker *me, uint64_t number) {
+    canary_ctx *rollout = me->service->rollout;
+    const char *user = me->service->ids[number];
+    canary_decision decision = CANARY_DECISION_INIT;
+    canary_outcome outcome = CANARY_OUTCOME_INIT;
+    int64_t start;
+
+    canary_explain(rollout, user, strlen(user), &decision);
+    start = clock_ns(CLOCK_MONOTONIC);
+    outcome.status = handle(me, number, decision.cohort);
+    outcome.duration_ns = clock_ns(CLOCK_MONOTONIC) - start;
+    canary_record(rollout, &decision, &outcome);
+    me->requests++;
+}
+
 static void pace(int64_t *slot) {
     int64_t now = clock_ns(CLOCK_MONOTONIC);
     struct timespec until;
@@ -186,6 +225,7 @@ static void serve_slice(struct worker *me, uint64_t begin, uint64_t end) {
         while (next < stop) {
             serve(service, next++, &slice);
         }
+        request(me, next - 1);
         if (!look(me, service->ids[next - 1]) ||
             atomic_load_explicit(&stopping, memory_order_relaxed)) {
             return;
@@ -239,9 +279,10 @@ static int prepare(struct service *service) {
 
 static int run(struct service *service) {
     static struct worker workers[THREADS_MAX];
+    const struct timespec pause = { 0, FLUSH_NS - 1 };
     uint64_t decisions = 0;
+    uint64_t requests = 0;
     sigset_t ending;
-    int taken;
 
     /* Blocked before any thread starts, so that all inherit it and main alone takes the signal. */
     sigemptyset(&ending);
@@ -258,13 +299,16 @@ static int run(struct service *service) {
     }
     printf("ready %" PRIu64 " %d\n", service->users, service->threads);
     fflush(stdout);
-    sigwait(&ending, &taken);
+    while (sigtimedwait(&ending, NULL, &pause) < 0) {
+        canary_flush(canary_ctx_store(service->rollout), NULL); /* what fails is tried again */
+    }
     atomic_store(&stopping, 1);
     for (int i = 0; i < service->threads; i++) {
         pthread_join(workers[i].thread, NULL);
         decisions += workers[i].decisions;
+        requests += workers[i].requests;
     }
-    printf("done %" PRIu64 "\n", decisions);
+    printf("done %" PRIu64 " %" PRIu64 "\n", decisions, requests);
     return 0;
 }
 
