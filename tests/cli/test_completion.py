@@ -30,12 +30,12 @@ def candidates(store):
         ("canaryctl record --cohort ", {"new", "old"}, True),
         ("canaryctl import --format ", {"json", "csv"}, True),
         ("canaryctl metrics --by", {"--by", "--by-stage"}, True),
-        (f"canaryctl import {str(store.directory)}/app.d", {db}, False),
         ("canaryctl completion ", {"bash", "zsh", "fish"}, True),
         (f"canaryctl --db {db} --rollout ", {"alpha", "beta"}, True),
         (f"canaryctl --db {db} flag off al", {"alpha"}, True),
         (f"canaryctl --db {db} --rollout alpha adv", {"advance"}, True),
         (f"canaryctl --db {str(store.directory)}/app.d", {db}, False),
+        (f"canaryctl import {str(store.directory)}/app.d", {db}, False),
     ]
 
 
