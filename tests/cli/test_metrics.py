@@ -322,9 +322,9 @@ def watched(store):
     equal(watch.end(), (0, ""), "--watch as JSON: ends with 0")
 
 
-def screen(store, *words, columns=110, seconds=1.0, **env):
+def screen(store, *words, columns=110, rows=70, seconds=1.0, **env):
     control, terminal = pty.openpty()
-    subprocess.run(["stty", "cols", str(columns), "rows", "50"], stdin=terminal, check=False)
+    subprocess.run(["stty", "cols", str(columns), "rows", str(rows)], stdin=terminal, check=False)
     process = store.start(*words, stdin=terminal, stdout=terminal, stderr=terminal, env=env)
     os.close(terminal)
     drawn = b""
@@ -356,6 +356,12 @@ def on_a_terminal(store):
           "terminal: draws on the other screen and gives it back", drawn[:80])
     check(drawn.count("\033[H") > 1, "terminal: redraws")
     check(re.search(bars, drawn), "terminal: bars of the last hours", drawn)
+    code, drawn = screen(store, "metrics", "--watch", columns=160, rows=12)
+    picture = drawn.split("\033[H", 2)[2].split("\033[J")[0]
+    equal(picture.count("\n"), 10, "a small terminal: no more lines than it has rows")
+    contains(picture, "(more in a larger window)", "a small terminal: says so")
+    check("METRIC" in picture and not re.search(bars, picture), "a small terminal: the table first",
+          picture)
     code, drawn = screen(store, "metrics")
     check(re.search(bars, drawn), "terminal: bars without --watch, too")
     for env in ({"LC_ALL": "C"}, {"TERM": "dumb"}):

@@ -108,9 +108,14 @@ static void redraw(struct follower *follower, const canary_error *error) {
     text_addf(&out, "%scanaryctl  %s  Ctrl-C ends%s\n\n", say_begin(SAY_DIM), at, say_end());
     metrics_head(follower->view, &out);
     metrics_body(follower->view, &out);
-    metrics_sparklines(follower->view, &out);
     if (error->code != CANARY_OK)
         add_failure(error, &out);
+    /* The table comes first where there is not room for both. */
+    struct text bars = { 0 };
+    metrics_sparklines(follower->view, &bars);
+    if (bars.size > 0 && screen_rows(&out) + screen_rows(&bars) < screen_height())
+        text_bytes(&out, bars.data, bars.size);
+    text_free(&bars);
     screen_draw(&out);
     text_free(&out);
 }

@@ -17,8 +17,11 @@ void screen_begin(struct screen *screen);
 /* Begins drawing: what the operator had before comes back at the end. Nothing where no pictures are
  * drawn. */
 void screen_show(void);
-/* Draws over what was drawn before, and empties the text. */
+/* Draws over what was drawn before, as much of it as there is room for, and empties the text. */
 void screen_draw(struct text *picture);
+/* Rows that a picture takes on this terminal, and rows that the terminal has. */
+size_t screen_rows(const struct text *picture);
+size_t screen_height(void);
 void screen_hide(void);
 /* Waits so long. True when it is time to end. */
 bool screen_wait(struct screen *screen, int milliseconds);
