@@ -32,16 +32,8 @@ func TestDecisionBudget(t *testing.T) {
 	}
 	defer rollout.Close()
 	user := strings.Repeat("0123456789ab", 3)
-	const calls = 5000
-	window := func(best *time.Duration, work func()) {
-		begin := time.Now()
-		work()
-		if took := time.Since(begin); *best == 0 || took < *best {
-			*best = took
-		}
-	}
 	var crossing, inC, inGo, limit time.Duration
-	for range 400 {
+	for range windows {
 		window(&crossing, func() {
 			for range calls {
 				nothing(user)
@@ -63,6 +55,119 @@ func TestDecisionBudget(t *testing.T) {
 	if inGo-inC > limit {
 		t.Errorf("a decision from Go takes %v more than in C, at most %v", (inGo-inC)/calls, limit/calls)
 	}
+}
+
+const (
+	windows = 400
+	calls   = 5000
+)
+
+// window measures one of many short windows, since other programs only ever make one slower.
+func window(best *time.Duration, work func()) {
+	begin := time.Now()
+	work()
+	if took := time.Since(begin); *best == 0 || took < *best {
+		*best = took
+	}
+}
+
+// Recording from Go costs one crossing more than in C, and at most half a crossing besides.
+func TestRecordingBudget(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a measurement")
+	}
+	rollout := measured(t)
+	decision := rollout.Explain(strings.Repeat("0123456789ab", 3))
+	outcome := Outcome{Duration: 3 * time.Millisecond}
+	var crossing, inC, inGo, limit time.Duration
+	for range windows {
+		window(&crossing, func() {
+			for range calls {
+				nothing("x")
+			}
+		})
+		window(&inC, func() { rollout.oftenRecorded(decision, int64(outcome.Duration), calls) })
+		window(&inGo, func() {
+			for range calls {
+				rollout.Record(decision, outcome)
+			}
+		})
+		limit = max(50*calls*time.Nanosecond, crossing+crossing/2)
+		if inGo-inC <= limit {
+			break
+		}
+	}
+	t.Logf("%v a crossing, %v in C, %v in Go", crossing/calls, inC/calls, inGo/calls)
+	if inGo-inC > limit {
+		t.Errorf("a record from Go takes %v more than in C, at most %v", (inGo-inC)/calls, limit/calls)
+	}
+}
+
+// measured is a rollout at 25 % with metrics.
+func measured(t testing.TB) *Rollout {
+	store, err := OpenMemory(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	store.Create(context.Background(), Spec{Name: "r"})
+	store.SetPercentage(context.Background(), "r", 2500)
+	rollout, err := store.Rollout(context.Background(), "r", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { rollout.Close() })
+	for _, metric := range []Metric{{Name: "cost", Kind: KindValue}, {Name: "cache_hit", Kind: KindProportion}} {
+		if err := rollout.Declare(metric); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return rollout
+}
+
+// What recording costs, beside the call that does nothing and the record in C.
+func BenchmarkRecord(b *testing.B) {
+	rollout, ctx, user := measured(b), context.Background(), strings.Repeat("0123456789ab", 3)
+	decision, outcome := rollout.Explain(user), Outcome{Duration: 3 * time.Millisecond}
+	valued := Outcome{Duration: outcome.Duration, Values: []Value{Number("cost", 0.25), Hit("cache_hit", true)}}
+	for _, measured := range []struct {
+		name string
+		call func()
+	}{
+		{"cgo call that does nothing", func() { nothing(user) }},
+		{"Record", func() { rollout.Record(decision, outcome) }},
+		{"Record with two values", func() { rollout.Record(decision, valued) }},
+		{"RecordUser", func() { rollout.RecordUser(user, true, outcome) }},
+		{"RecordCohort", func() { rollout.RecordCohort(true, outcome) }},
+		{"Expose", func() { rollout.Expose(decision) }},
+		{"Explain", func() { rollout.Explain(user) }},
+		{"Explain and Record", func() { rollout.Record(rollout.Explain(user), outcome) }},
+		{"Start and End", func() { rollout.Start(ctx, user).End(nil) }},
+		{"Start and a deferred End", func() {
+			var err error
+			request := rollout.Start(ctx, user)
+			defer request.End(&err)
+		}},
+	} {
+		b.Run(measured.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				measured.call()
+			}
+		})
+	}
+	b.Run("in C, no crossing", func(b *testing.B) {
+		b.ReportAllocs()
+		rollout.oftenRecorded(decision, int64(outcome.Duration), b.N)
+	})
+	b.Run("Record on all processors", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				rollout.Record(decision, outcome)
+			}
+		})
+	})
 }
 
 // One run has everything that a number has to be read beside: the call that does nothing, the

@@ -71,6 +71,55 @@ static inline void bridge_revive(uintptr_t ctx) {
     canary_revive((canary_ctx *)ctx);
 }
 
+/* -- recording: likewise noescape and nocallback, in record.go. Values come apart from their outcome,
+ * since a struct of Go must not lead to other memory of Go. -- */
+
+static inline canary_outcome bridge_outcome(int status, int64_t duration_ns,
+                                            const canary_measurement *values, uint32_t count) {
+    canary_outcome outcome = CANARY_OUTCOME_INIT;
+
+    outcome.status = status;
+    outcome.duration_ns = duration_ns;
+    outcome.measurements = count > 0 ? values : NULL;
+    outcome.measurement_count = count;
+    return outcome;
+}
+
+static inline int bridge_record(uintptr_t ctx, const canary_decision *decision, int status,
+                                int64_t duration_ns, const canary_measurement *values,
+                                uint32_t count) {
+    canary_outcome outcome = bridge_outcome(status, duration_ns, values, count);
+
+    return canary_record((canary_ctx *)ctx, decision, &outcome);
+}
+
+static inline int bridge_record_user(uintptr_t ctx, const char *id, uint64_t size, int cohort,
+                                     int status, int64_t duration_ns,
+                                     const canary_measurement *values, uint32_t count) {
+    canary_outcome outcome = bridge_outcome(status, duration_ns, values, count);
+
+    return canary_record_user((canary_ctx *)ctx, id, size, cohort, &outcome);
+}
+
+static inline int bridge_record_cohort(uintptr_t ctx, int cohort, int status, int64_t duration_ns,
+                                       const canary_measurement *values, uint32_t count) {
+    canary_outcome outcome = bridge_outcome(status, duration_ns, values, count);
+
+    return canary_record_cohort((canary_ctx *)ctx, cohort, &outcome);
+}
+
+static inline int bridge_expose(uintptr_t ctx, const canary_decision *decision) {
+    return canary_expose((canary_ctx *)ctx, decision);
+}
+
+/* For the benchmark: what recording costs in C. */
+static inline void bridge_record_often(uintptr_t ctx, const canary_decision *decision,
+                                       int64_t duration_ns, uint64_t times) {
+    for (uint64_t i = 0; i < times; i++) {
+        bridge_record(ctx, decision, CANARY_STATUS_OK, duration_ns, NULL, 0);
+    }
+}
+
 /* For the benchmark: what a call costs that does nothing. */
 static inline int bridge_nothing(uintptr_t ctx, const char *id, uint64_t size) {
     (void)ctx;
@@ -97,6 +146,7 @@ extern int canaryGoChange(uintptr_t list, canary_change *entry);
 extern int canaryGoOverride(uintptr_t list, char *id, uint64_t size, int cohort);
 extern int canaryGoFinding(uintptr_t list, canary_finding *entry);
 extern void canaryGoLog(uintptr_t logger, int level, char *message);
+extern int canaryGoMetrics(uintptr_t list, canary_metrics_row *entry);
 
 int bridge_rollout_list(canary_store *store, uintptr_t list, canary_error *error);
 int bridge_flag_list(canary_store *store, uintptr_t list, canary_error *error);
@@ -106,11 +156,25 @@ int bridge_history(canary_store *store, const char *rollout, uint64_t limit, uin
                    uintptr_t list, canary_error *error);
 int bridge_verify(canary_store *store, uintptr_t list, canary_verify_report *out,
                   canary_error *error);
+int bridge_metrics(canary_store *store, const char *rollout, const canary_metrics_query *query,
+                   uintptr_t list, canary_metrics_report *report, canary_error *error);
+
+/* Memory of C with what the store has to say; `text` is the caller's to free. */
+struct bridge_text {
+    char *text;
+    uint64_t size;
+    uint64_t room;
+};
+
+/* Gathered first: whoever reads the text may be slow, and no thread waits for it in C. */
+int bridge_openmetrics(canary_store *store, int prometheus, struct bridge_text *out,
+                       canary_error *error);
 void bridge_set_log(canary_options *options, uintptr_t logger, uint32_t level);
 
 /* A clock for tests: the time of `now`, in nanoseconds, for both clocks. */
 int64_t *bridge_clock_new(int64_t now);
 void bridge_clock_set(int64_t *clock, int64_t now);
+int64_t bridge_clock_get(const int64_t *clock);
 void bridge_set_clock(canary_options *options, int64_t *clock);
 
 #endif

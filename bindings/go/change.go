@@ -109,11 +109,21 @@ type cCall struct {
 	free    []unsafe.Pointer
 }
 
+func (c *cCall) release() {
+	for _, copied := range c.free {
+		C.free(copied)
+	}
+}
+
 // text copies a string for C, "" to NULL.
 func (c *cCall) text(s string) *C.char {
 	if s == "" {
 		return nil
 	}
+	return c.exactly(s)
+}
+
+func (c *cCall) exactly(s string) *C.char {
 	copied := C.CString(s)
 	c.free = append(c.free, unsafe.Pointer(copied))
 	return copied
@@ -139,14 +149,9 @@ func (s *Store) change(ctx context.Context, way lane, op, name string, options [
 		var cOptions C.canary_change_options
 		C.canary_change_options_init(&cOptions, C.uint32_t(C.sizeof_canary_change_options))
 		values := &cCall{options: &cOptions, out: &out, error: e}
-		defer func() {
-			for _, copied := range values.free {
-				C.free(copied)
-			}
-		}()
+		defer values.release()
 		// An empty name is refused by the library, with its own words for it.
-		values.name = C.CString(name)
-		values.free = append(values.free, unsafe.Pointer(values.name))
+		values.name = values.exactly(name)
 		values.phase = values.text(wanted.phase)
 		cOptions.flags = wanted.flags
 		cOptions.by = values.text(wanted.by)

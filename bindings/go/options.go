@@ -97,6 +97,8 @@ func NewClock(now time.Time) *Clock {
 // Set moves the clock.
 func (c *Clock) Set(now time.Time) { C.bridge_clock_set(c.now, C.int64_t(now.UnixNano())) }
 
+func (c *Clock) ns() int64 { return int64(C.bridge_clock_get(c.now)) }
+
 // WithClock answers a copy of the options under which a store takes its time from the clock.
 func (o *Options) WithClock(clock *Clock) *Options {
 	copied := *o.orDefault()

@@ -78,6 +78,21 @@ func TestNumbersAreThoseOfTheHeaders(t *testing.T) {
 			t.Errorf("%s is %q here", reason[1], got)
 		}
 	}
+	names := func(pattern string, least int, of func(int) string) {
+		t.Helper()
+		found := regexp.MustCompile(pattern).FindAllStringSubmatch(header("observe.h"), -1)
+		for _, named := range found {
+			if got := of(number(t, named[2])); !strings.EqualFold(got, named[1]) {
+				t.Errorf("%s is %q here", named[1], got)
+			}
+		}
+		if len(found) < least {
+			t.Errorf("%d of %s found", len(found), pattern)
+		}
+	}
+	names(`#define CANARY_STATUS_(\w+) \(?(-?\d+)\)?`, 4, func(n int) string { return canary.Status(n).String() })
+	names(`#define CANARY_METRIC_(\w+) (\d) `, 5, func(n int) string { return canary.Kind(n).String() })
+	names(`#define CANARY_REJECTED_(\w+) (\d) `, 8, func(n int) string { return canary.Cause(n).String() })
 	if len(codes) < 22 || len(reasons) < 7 {
 		t.Errorf("%d codes and %d reasons found", len(codes), len(reasons))
 	}

@@ -32,7 +32,8 @@ type Replica struct {
 	name    string
 	options ReplicaOptions
 	killed  atomic.Bool
-	byName  bool // by CANARY_KILL
+	dropped atomic.Uint64 // outcomes
+	byName  bool          // by CANARY_KILL
 	state   atomic.Pointer[replicaState]
 	loading sync.Mutex
 }

@@ -3,6 +3,7 @@
 package canary_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -274,5 +275,38 @@ func TestReplicaOfCanaryctl(t *testing.T) {
 				t.Errorf("after %v: canaryctl %q, replica %v", words, lines[i], replica.Explain(user))
 			}
 		}
+	}
+}
+
+// A replica says of every outcome that it was not counted.
+func TestReplicaDoesNotRecord(t *testing.T) {
+	replica, err := canary.NewReplica("r", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var none *canary.Replica
+	for _, recorder := range []canary.Recorder{replica, none} {
+		decision := recorder.Explain("alice")
+		for _, err := range []error{
+			recorder.Record(decision, canary.Outcome{}), recorder.RecordUser("alice", true, canary.Outcome{}),
+			recorder.RecordCohort(true, canary.Outcome{}), recorder.Expose(decision),
+			recorder.Declare(canary.Metric{Name: "cost", Kind: canary.KindValue}),
+		} {
+			if !errors.Is(err, canary.ErrUnsupported) || !strings.Contains(err.Error(), "cgo") {
+				t.Errorf("%v", err)
+			}
+		}
+		failed := errors.New("no")
+		request := recorder.Start(context.Background(), "alice")
+		request.Measure(canary.Number("cost", 1))
+		request.End(&failed)
+		request.End(&failed)
+		if request.New() || request.Status() != canary.StatusError || request.Duration() <= 0 {
+			t.Errorf("%v after %v", request.Status(), request.Duration())
+		}
+	}
+	info, err := replica.Recording()
+	if err != nil || info.Dropped != 4 || info.Outcomes != 0 || !errors.Is(info.LastError, canary.ErrUnsupported) {
+		t.Errorf("%+v %v", info, err)
 	}
 }

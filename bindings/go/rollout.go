@@ -28,6 +28,8 @@ import "C"
 import (
 	"context"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -47,6 +49,8 @@ type rolloutHandle struct {
 	ctx        C.uintptr_t
 	killSwitch func() bool
 	logger     *logger
+	metrics    atomic.Pointer[map[string]declared] // replaced, never changed
+	declaring  sync.Mutex
 }
 
 var _ Decider = (*Rollout)(nil)
