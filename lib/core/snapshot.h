@@ -84,7 +84,8 @@ struct canary_ctx {
     _Atomic(canary_kill_fn) kill_switch;
     _Atomic(void *) kill_switch_data;
     _Atomic(struct canary__cold *) cold;
-    _Atomic(void *) observer; /* as in the cold data; NULL until it is looked up there */
+    /* As in the cold data; NULL until it is looked up there. */
+    _Atomic(void *) observer;
     _Atomic(uint64_t) unrecorded; /* outcomes for which no observer could be made */
 };
 
