@@ -69,6 +69,8 @@ void canary__ctx_free(canary_ctx *ctx) {
 }
 
 void canary__ctx_wipe(canary_ctx *ctx) {
+    atomic_store_explicit(&ctx->observer, NULL, memory_order_relaxed);
+    atomic_store_explicit(&ctx->unrecorded, 0, memory_order_relaxed);
     atomic_store_explicit(&ctx->word, 0, memory_order_release);
 }
 
