@@ -6,6 +6,7 @@ package canarytest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -66,4 +67,55 @@ func PinIn(t testing.TB, rollout *canary.Rollout, toNew bool, users ...string) {
 	if _, err := rollout.Store().SetOverride(context.Background(), rollout.Name(), toNew, users); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Counts are requests by how they ended.
+type Counts struct{ OK, Error, Timeout uint64 }
+
+// Cohorts are the requests of both cohorts.
+type Cohorts struct{ Old, New Counts }
+
+// Outcomes are the requests that were recorded on a rollout, to be compared with what a test expects.
+//
+//	if got := canarytest.Outcomes(t, rollout); got != (canarytest.Cohorts{New: canarytest.Counts{OK: 1}}) {
+func Outcomes(t testing.TB, rollout *canary.Rollout) Cohorts {
+	t.Helper()
+	found := figures(t, rollout)
+	failed, _ := found.Row("error")
+	late, _ := found.Row("timeout")
+	counts := func(failed, late canary.Figures) Counts {
+		return Counts{failed.N - failed.K - late.K, failed.K, late.K}
+	}
+	return Cohorts{Old: counts(failed.Old, late.Old), New: counts(failed.New, late.New)}
+}
+
+// Measured are the figures of a metric, "duration" among them. Where nothing was measured the test ends.
+func Measured(t testing.TB, rollout *canary.Rollout, metric string) canary.MetricRow {
+	t.Helper()
+	row, ok := figures(t, rollout).Row(metric)
+	if !ok {
+		t.Fatalf("nothing was recorded of %q", metric)
+	}
+	return row
+}
+
+// Rejected is what was recorded on a rollout and not allowed, by cause: empty when all is well.
+func Rejected(t testing.TB, rollout *canary.Rollout) map[canary.Cause]uint64 {
+	t.Helper()
+	recording, err := rollout.Recording()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recording.Rejected
+}
+
+func figures(t testing.TB, rollout *canary.Rollout) canary.Metrics {
+	t.Helper()
+	ctx := context.Background()
+	err := rollout.Flush(ctx)
+	found, readError := rollout.Metrics(ctx, canary.Query{})
+	if err = errors.Join(err, readError); err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

@@ -47,3 +47,32 @@ func TestStore(t *testing.T) {
 		t.Error(all, err)
 	}
 }
+
+func TestWhatWasRecorded(t *testing.T) {
+	rollout := canarytest.Rollout(t, "r", 5*canary.Percent)
+	if got := canarytest.Outcomes(t, rollout); got != (canarytest.Cohorts{}) {
+		t.Errorf("%+v of nothing", got)
+	}
+	if err := rollout.Declare(canary.Metric{Name: "cost", Kind: canary.KindValue}); err != nil {
+		t.Fatal(err)
+	}
+	for user, status := range map[string]canary.Status{"alice": canary.StatusOK, "bob": canary.StatusTimeout} {
+		rollout.Record(rollout.Explain(user), canary.Outcome{Status: status,
+			Values: []canary.Value{canary.Number("cost", 0.5)}})
+	}
+	rollout.RecordCohort(false, canary.Outcome{Status: canary.StatusError})
+	want := canarytest.Cohorts{New: canarytest.Counts{OK: 1}, Old: canarytest.Counts{Error: 1, Timeout: 1}}
+	if got := canarytest.Outcomes(t, rollout); got != want {
+		t.Errorf("%+v", got)
+	}
+	if cost := canarytest.Measured(t, rollout, "cost"); cost.New.Sum != 0.5 || cost.Old.N != 1 {
+		t.Errorf("%+v", cost)
+	}
+	if got := canarytest.Rejected(t, rollout); len(got) != 0 {
+		t.Error(got)
+	}
+	rollout.RecordCohort(false, canary.Outcome{Duration: -1})
+	if got := canarytest.Rejected(t, rollout); got[canary.RejectedDuration] != 1 {
+		t.Error(got)
+	}
+}
