@@ -25,6 +25,7 @@ enum {
     GROUP = 256,    /* rows of one minute or hour at the most that are taken at once */
     SOME = 128,     /* rows for one look */
     SCATTERED = 64, /* rows of tables that are not in the order of time, for one look */
+    ROLLOUTS = 256, /* for one look */
     TEXT = 136,     /* holds a key of those */
 };
 
@@ -45,7 +46,6 @@ struct group {
     int64_t width;
     int64_t start; /* of the coarser row; valid when `count` is not 0 */
     int64_t seen;  /* start of the last row looked at */
-    int any;       /* there was one */
     uint32_t left;
     uint32_t count;
     int64_t starts[GROUP];
@@ -66,12 +66,24 @@ static int read_rows(struct look *look, int table, const char *rollout, const in
                                      look->error);
 }
 
+/* A key that is longer than any of ours came out cut short, and names no row: nothing waits for it. */
+static int remove_row(struct look *look, int table, const canary_storage_value *key) {
+    canary_error own = CANARY_ERROR_INIT;
+    int code = look->store->methods.remove(look->transaction, table, key, &own);
+
+    look->moved += code == CANARY_OK;
+    if (code == CANARY_OK || code == CANARY_E_NOT_FOUND) {
+        return CANARY_OK;
+    }
+    *look->error = own;
+    return code;
+}
+
 static int take_away(struct look *look, int table, const char *rollout,
                      canary_storage_value second) {
     const canary_storage_value key[2] = { canary__value_text(rollout), second };
 
-    look->moved++;
-    return look->store->methods.remove(look->transaction, table, key, look->error);
+    return remove_row(look, table, key);
 }
 
 /* Rows that cannot be read, or do not fit the others, are passed over: they stay where they are until
@@ -90,7 +102,6 @@ static int take(void *user_data, const canary_storage_row *row) {
     }
     group->left--;
     group->seen = start;
-    group->any = 1;
     if (row->count <= DATA || row->values[DATA].type != CANARY_VALUE_BLOB) {
         return 0;
     }
@@ -127,28 +138,50 @@ static int move_group(struct look *look, int from, int to, const char *rollout,
     return code;
 }
 
+/* From the row after `*seen` on, or from the first one with NULL. */
+static int fold_from(struct look *look, int from, int to, const char *rollout, struct group *group,
+                     const int64_t *seen) {
+    int code = CANARY_OK;
+
+    do {
+        int64_t after = seen != NULL ? *seen : 0;
+
+        group->count = 0;
+        group->left = look->left;
+        code = read_rows(look, from, rollout, seen != NULL ? &after : NULL, take, group);
+        if (code == CANARY_OK) {
+            code = group->code;
+        }
+        look->left = group->left;
+        if (code == CANARY_OK && group->count > 0) {
+            code = move_group(look, from, to, rollout, group);
+        }
+        canary__sheet_free(group->hooks, &group->sheet);
+        seen = &group->seen;
+    } while (code == CANARY_OK && group->count > 0 && look->left > 0);
+    return code;
+}
+
 static int fold(struct look *look, int from, int to, const char *rollout, int64_t age,
                 int64_t width) {
     struct group group = { .hooks = &look->store->hooks, .width = width };
     int64_t before = look->now - age;
-    int code = CANARY_OK;
+    uint32_t moved = look->moved;
+    uint32_t had = look->left;
+    int code;
 
     group.before = before - before % width;
-    do {
-        int64_t after = group.seen;
+    code = fold_from(look, from, to, rollout, &group, NULL);
+    /* Where all that was looked at has to stay, what lies behind it must move all the same: another
+     * part of the time in each look. */
+    if (code == CANARY_OK && had > 0 && look->left == 0 && look->moved == moved &&
+        group.seen >= 0 && group.seen < group.before) {
+        uint64_t random = (uint64_t)randombytes_random() << 32 | randombytes_random();
+        int64_t place = group.seen + (int64_t)(random % (uint64_t)(group.before - group.seen));
 
-        group.count = 0;
-        group.left = look->left;
-        code = read_rows(look, from, rollout, group.any ? &after : NULL, take, &group);
-        if (code == CANARY_OK) {
-            code = group.code;
-        }
-        look->left = group.left;
-        if (code == CANARY_OK && group.count > 0) {
-            code = move_group(look, from, to, rollout, &group);
-        }
-        canary__sheet_free(group.hooks, &group.sheet);
-    } while (code == CANARY_OK && group.count > 0 && look->left > 0);
+        look->left = had;
+        code = fold_from(look, from, to, rollout, &group, &place);
+    }
     return code;
 }
 
@@ -218,8 +251,7 @@ static int remove_scattered(struct look *look, int table, const char *rollout, u
         const canary_storage_value text = canary__value_text(gone.texts[i]);
         const canary_storage_value whole[2] = { rollout != NULL ? key : text, text };
 
-        look->moved++;
-        code = look->store->methods.remove(look->transaction, table, whole, look->error);
+        code = remove_row(look, table, whole);
     }
     return code;
 }
@@ -236,19 +268,40 @@ static int take_name(void *user_data, const canary_storage_row *row) {
     return 1;
 }
 
-/* The first rollout after `*rollout` that has rows; "" when there is none. */
-static int next_rollout(struct look *look, char *rollout) {
-    const canary_storage_value after = canary__value_text(rollout);
+/* The first name after `after` in any of the tables; "" when there is none. */
+static int first_after(struct look *look, const char *after, char *first) {
+    const canary_storage_value from = canary__value_text(after);
     const canary_storage_range range = { .size = (uint32_t)sizeof range,
                                          .limit = 1,
-                                         .after = rollout[0] != '\0' ? &after : NULL };
-    char first[CANARY_NAME_MAX + 1] = "";
+                                         .after = &from };
     int code = CANARY_OK;
 
+    first[0] = '\0';
     for (int table = CANARY_TABLE_TICKS; table <= CANARY_TABLE_HOURS && code == CANARY_OK;
          table++) {
         code = look->store->methods.read(look->transaction, table, &range, take_name, first,
                                          look->error);
+    }
+    return code;
+}
+
+/* The first rollout after `*rollout` that has rows; "" when there is none. A name that no rollout can
+ * have, too long or with a zero in it, comes out cut short; what cannot be a name follows behind all
+ * that begin so, that the same is not found for ever. */
+static int next_rollout(struct look *look, char *rollout) {
+    char after[CANARY_NAME_MAX + 2];
+    char first[CANARY_NAME_MAX + 1];
+    size_t length = strlen(rollout);
+    int code = first_after(look, rollout, first);
+
+    if (code == CANARY_OK && first[0] != '\0' && strcmp(first, rollout) <= 0) {
+        memcpy(after, rollout, length);
+        after[length] = length < CANARY_NAME_MAX ? '\1' : '\177';
+        after[length + 1] = '\0';
+        code = first_after(look, after, first);
+        if (strcmp(first, rollout) <= 0) {
+            first[0] = '\0';
+        }
     }
     canary__text_copy(rollout, CANARY_NAME_MAX + 1, first);
     return code;
@@ -277,6 +330,7 @@ int canary__retain_some(canary_store *measurements, int64_t now_ns, uint32_t mos
     const canary_storage_methods *methods = &measurements->methods;
     struct look look = { .store = measurements, .now = now_ns, .left = most, .error = error };
     char name[CANARY_NAME_MAX + 1];
+    uint32_t rollouts = ROLLOUTS;
     int code;
     int ended;
 
@@ -294,7 +348,7 @@ int canary__retain_some(canary_store *measurements, int64_t now_ns, uint32_t mos
         if (code == CANARY_OK && name[0] != '\0') {
             code = retain_rollout(&look, name);
         }
-    } while (code == CANARY_OK && name[0] != '\0' && look.left > 0);
+    } while (code == CANARY_OK && name[0] != '\0' && look.left > 0 && --rollouts > 0);
     if (code == CANARY_OK) {
         code = remove_scattered(&look, CANARY_TABLE_WRITERS, NULL, 2, WRITERS_FOR);
     }

@@ -216,6 +216,19 @@ static void test_not_after_a_jump(void **state) {
     canary_close(&ctx);
 }
 
+static void put_damaged(canary_store *store, canary_storage_value rollout, int64_t start) {
+    canary_storage_value values[9] = { rollout, canary__value_integer(start) };
+    canary_storage_row row = {
+        .size = (uint32_t)sizeof row, .table = CANARY_TABLE_TICKS, .count = 9, .values = values
+    };
+
+    for (int column = 2; column < 8; column++) {
+        values[column] = canary__value_integer(0);
+    }
+    values[8] = canary__value_blob("damaged", 7);
+    OK(store->methods.write(transaction, &row, &error));
+}
+
 /* Damaged rows stay until they are 400 days old, and keep nothing else from moving. */
 static void test_damaged(void **state) {
     struct unit *unit = *state;
@@ -226,17 +239,7 @@ static void test_damaged(void **state) {
     start -= start % minute;
     begin(unit);
     for (int i = 0; i < 5; i++) {
-        canary_storage_value values[9] = { canary__value_text(name),
-                                           canary__value_integer(start + i * CANARY_TICK_NS) };
-        canary_storage_row row = {
-            .size = (uint32_t)sizeof row, .table = CANARY_TABLE_TICKS, .count = 9, .values = values
-        };
-
-        for (int column = 2; column < 8; column++) {
-            values[column] = canary__value_integer(0);
-        }
-        values[8] = canary__value_blob("damaged", 7);
-        OK(store->methods.write(transaction, &row, &error));
+        put_damaged(store, canary__value_text(name), start + i * CANARY_TICK_NS);
     }
     for (int i = 0; i < 12; i++) {
         put(unit, CANARY_TABLE_TICKS, name, start + i * CANARY_TICK_NS, &seed, NULL);
@@ -247,6 +250,63 @@ static void test_damaged(void **state) {
     assert_int_equal(stored_rows(unit->store, CANARY_TABLE_MINUTES), 2);
     retain(unit, UNIT_NOW + 401 * day, 100);
     assert_int_equal(stored_rows(unit->store, CANARY_TABLE_TICKS), 0);
+}
+
+/* More damaged rows than a look takes keep nothing else from moving either. */
+static void test_much_damage(void **state) {
+    struct unit *unit = *state;
+    canary_store *store = measurements_of(unit);
+    uint64_t seed = unit_seed();
+    int64_t start = UNIT_NOW - 6 * hour;
+    char rollout[CANARY_NAME_MAX + 1] = "";
+    uint32_t moved;
+
+    start -= start % minute;
+    begin(unit);
+    for (int i = 0; i < 300; i++) {
+        put_damaged(store, canary__value_text(name), start + i * CANARY_TICK_NS);
+    }
+    for (int i = 300; i < 1000; i++) {
+        put(unit, CANARY_TABLE_TICKS, name, start + i * CANARY_TICK_NS, &seed, NULL);
+    }
+    end(unit);
+    for (int i = 0; i < 400; i++) {
+        OK(canary__retain_some(measurements_of(unit), UNIT_NOW, 100, rollout, &moved, &error));
+    }
+    assert_in_range(stored_rows(unit->store, CANARY_TABLE_TICKS), 300, 330);
+    assert_true(stored_rows(unit->store, CANARY_TABLE_MINUTES) >= 110);
+}
+
+/* Names that no rollout can have, as somebody with an SQL shell can write them, are passed by. */
+static void test_no_names(void **state) {
+    struct unit *unit = *state;
+    canary_store *store = measurements_of(unit);
+    uint64_t seed = unit_seed();
+    int64_t start = UNIT_NOW - 3 * hour;
+    canary_storage_value value = canary__value_text("");
+    char text[201];
+    char rollout[CANARY_NAME_MAX + 1] = "";
+    uint32_t moved;
+
+    memset(text, 'b', sizeof text);
+    begin(unit);
+    put_damaged(store, value, start);
+    value.data = text;
+    for (value.size = 127; value.size <= 200; value.size++) {
+        put_damaged(store, value, start);
+    }
+    memcpy(text, "a\0b", 4);
+    for (value.size = 2; value.size <= 4; value.size++) {
+        put_damaged(store, value, start);
+    }
+    put(unit, CANARY_TABLE_TICKS, "a", start, &seed, NULL);
+    put(unit, CANARY_TABLE_TICKS, "ab", start, &seed, NULL);
+    put(unit, CANARY_TABLE_TICKS, "zz", start, &seed, NULL);
+    end(unit);
+    OK(canary__retain_some(store, UNIT_NOW, 1000, rollout, &moved, &error));
+    assert_string_equal(rollout, "");
+    assert_int_equal(moved, 3);
+    assert_int_equal(stored_rows(unit->store, CANARY_TABLE_MINUTES), 3);
 }
 
 /* The rows of processes that ended long ago go. */
@@ -276,6 +336,42 @@ static void test_writers(void **state) {
         retain(unit, UNIT_NOW, 100);
     }
     assert_int_equal(stored_rows(unit->store, CANARY_TABLE_WRITERS), 100);
+}
+
+/* A delivery with a key that canary_import() does not take keeps nothing else from going. */
+static void test_imports(void **state) {
+    struct unit *unit = *state;
+    canary_store *store = measurements_of(unit);
+    uint64_t seed = unit_seed();
+
+    begin(unit);
+    put(unit, CANARY_TABLE_HOURS, name, 500 * hour, &seed, NULL);
+    for (int i = 0; i < 2; i++) {
+        char key[301] = "";
+        canary_storage_value values[5];
+        canary_storage_row row = { .size = (uint32_t)sizeof row,
+                                   .table = CANARY_TABLE_IMPORTS,
+                                   .count = 5,
+                                   .values = values };
+
+        memset(key, 'k', i == 0 ? 100 : 300);
+        values[0] = canary__value_text(name);
+        values[1] = canary__value_text(key);
+        values[2] = canary__value_text("");
+        values[3] = canary__value_integer(1);
+        values[4] = canary__value_integer(UNIT_NOW - 500 * day);
+        OK(store->methods.write(transaction, &row, &error));
+    }
+    end(unit);
+    /* Rows of the rollout must be there for its deliveries to be looked at. */
+    begin(unit);
+    put(unit, CANARY_TABLE_HOURS, name, UNIT_NOW, &seed, NULL);
+    end(unit);
+    for (int i = 0; i < 20; i++) {
+        retain(unit, UNIT_NOW, 100);
+    }
+    assert_int_equal(stored_rows(unit->store, CANARY_TABLE_HOURS), 1);
+    assert_int_equal(stored_rows(unit->store, CANARY_TABLE_IMPORTS), 1);
 }
 
 /* -- sizes -- */
@@ -372,7 +468,10 @@ int main(void) {
         UNIT_MEMORY_ONLY(test_by_flushing),
         UNIT_MEMORY_ONLY(test_not_after_a_jump),
         UNIT_BOTH(test_damaged),
+        UNIT_BOTH(test_much_damage),
+        UNIT_BOTH(test_no_names),
         UNIT_BOTH(test_writers),
+        UNIT_BOTH(test_imports),
         UNIT_BOTH(test_generations_of_users),
         UNIT_MEMORY_ONLY(test_year),
     };
