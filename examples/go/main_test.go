@@ -83,8 +83,10 @@ func serve(t *testing.T, database string) (url string, stop func()) {
 	})
 }
 
-func ask(t *testing.T, url, user string) string {
-	request, err := http.NewRequest("GET", url+"/checkout", nil)
+func ask(t *testing.T, url, user string) string { return fetch(t, url+"/checkout", user) }
+
+func fetch(t *testing.T, url, user string) string {
+	request, err := http.NewRequest("GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +149,36 @@ func TestFollowsARollbackWhileItServes(t *testing.T) {
 		t.Errorf("%d new, %d old", news.Load(), olds.Load())
 	}
 	stop()
+}
+
+func TestRecordsWhatItServes(t *testing.T) {
+	database := filepath.Join(t.TempDir(), "canary.db")
+	operate(t, database, "create", "checkout")
+	operate(t, database, "set", "--percent", "100")
+	url, stop := serve(t, database)
+	defer stop()
+	for i := range 20 {
+		ask(t, url, fmt.Sprint("user-", i))
+	}
+	if page := fetch(t, url+"/metrics", ""); !strings.Contains(page,
+		`canary_outcomes_total{rollout="checkout",cohort="new",status="ok"} 20`) {
+		t.Error(page)
+	}
+	stop() // which merges
+	store, err := canary.OpenStore(context.Background(), database, &canary.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	found, err := store.Metrics(context.Background(), "checkout", canary.Query{Window: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	duration, _ := found.Row("duration")
+	total, _ := found.Row("total")
+	if duration.New.N != 20 || duration.Old.N != 0 || !(duration.New.P99 < 10) || total.New.Mean != 39.9 {
+		t.Errorf("%+v", found)
+	}
 }
 
 func TestServesWithoutAStore(t *testing.T) {

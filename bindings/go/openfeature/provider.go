@@ -19,11 +19,14 @@
 // A killed rollout answers false, "old", STATIC with killSwitch true in the metadata, and never
 // DISABLED: SDKs take DISABLED as "use the caller's default", which may be the new path. For the same
 // reason a rollout that is killed, or open to nobody, answers so also without a targeting key.
+//
+// Tracked events are recorded: see [Provider.Track].
 package openfeature
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -56,6 +59,13 @@ type Options struct {
 	// that something follows, and no limit for those that nothing does (stores in memory, replicas).
 	// It changes no evaluation: that is the business of the stale policy of the rollout.
 	StaleAfter time.Duration
+	// Metrics are what Track may measure, declared for every rollout.
+	Metrics []canary.Metric
+	// Expose counts each evaluation as a decision, with its user. Where every request is tracked as an
+	// outcome, that counts it already.
+	Expose bool
+	// Logger receives, once each, what is wrong with tracked events; nil is silence.
+	Logger *slog.Logger
 }
 
 // probe is whom the provider asks about to see how a rollout stands.
@@ -68,6 +78,8 @@ type Provider struct {
 	shut     func()
 	rollouts atomic.Pointer[map[string]*watched]
 	events   chan of.Event
+	metrics  map[string]canary.Metric
+	told     told
 
 	mutex sync.Mutex // of what begins and ends
 	stop  context.CancelFunc
@@ -103,6 +115,9 @@ func NewFromDeciders(deciders []canary.Decider, options *Options) *Provider {
 		all := map[string]*watched{}
 		for _, decider := range deciders {
 			if decider != nil && decider.Name() != "" {
+				if err := provider.declare(decider); err != nil {
+					return err
+				}
 				all[decider.Name()] = &watched{Decider: decider}
 			}
 		}
@@ -124,6 +139,10 @@ func newProvider(options *Options) *Provider {
 	}
 	if provider.options.Discover <= 0 {
 		provider.options.Discover = time.Second
+	}
+	provider.metrics = map[string]canary.Metric{}
+	for _, metric := range provider.options.Metrics {
+		provider.metrics[metric.Name] = metric
 	}
 	return provider
 }
@@ -217,6 +236,7 @@ func (p *Provider) BooleanEvaluation(_ context.Context, flag string, defaultValu
 			"the targeting key is the user id, and there is none"))
 	}
 	decision := rollout.Explain(user)
+	p.expose(rollout, decision)
 	switch decision.Reason {
 	case canary.ReasonNotReady:
 		return failed(defaultValue, of.NewProviderNotReadyResolutionError(

@@ -45,6 +45,9 @@ func New(store *canary.Store, options *Options) *Provider {
 				return err
 			}
 			opened = append(opened, rollout)
+			if err := p.declare(rollout); err != nil {
+				return err
+			}
 			info, _ := rollout.Info(ctx)
 			entry := &watched{Decider: rollout, followed: info.Watcher}
 			entry.seen = p.look(entry)
