@@ -47,15 +47,25 @@ struct canary__sample_table {
 /* The rest of canary__sample_put(), for who was not found at once. */
 void canary__sample_search(struct canary__sample_table *table, uint32_t mixed);
 
+/* Levels up to which half of the users or more belong to the sample: too many to be foreseen. */
+enum { CANARY__SAMPLE_UNFORESEEN = 1 };
+
 /* Adds a user. Any number of threads at once; wait-free: at most 33 runs of CANARY__SAMPLE_RUN slots.
- * In a large population most users do not belong to the level, which is one load and a comparison. */
+ * The commonest cases have no branch that is hard to foresee, which would cost more than all the rest:
+ * in a large population a user does not belong to the level; in a small one he is in one of the first
+ * two slots. */
 static inline void canary__sample_put(struct canary__sample_table *table, uint32_t mixed) {
     uint32_t level = atomic_load_explicit(&table->level, memory_order_relaxed);
+    uint32_t at = mixed % CANARY__SAMPLE_SLOTS;
 
-    if (canary__sample_holds(level, mixed) &&
-        atomic_load_explicit(&table->slots[mixed % CANARY__SAMPLE_SLOTS], memory_order_relaxed) !=
-            mixed) {
-        canary__sample_search(table, mixed);
+    if (level <= CANARY__SAMPLE_UNFORESEEN || canary__sample_holds(level, mixed)) {
+        uint32_t first = atomic_load_explicit(&table->slots[at], memory_order_relaxed);
+        uint32_t second = atomic_load_explicit(&table->slots[(at + 1) % CANARY__SAMPLE_SLOTS],
+                                               memory_order_relaxed);
+
+        if (((first != mixed) & (second != mixed) & canary__sample_holds(level, mixed)) != 0) {
+            canary__sample_search(table, mixed);
+        }
     }
 }
 
