@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Rows of the measurement store that say what a metric is. */
+#include <float.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
@@ -57,6 +58,22 @@ static void parse_thresholds(const char *text, struct canary__declared *out) {
     }
 }
 
+/* Figures of what makes no sense could be stored, but not be read again. */
+static int makes_sense(const struct canary__declared *metric) {
+    int number = metric->kind == CANARY_METRIC_VALUE || metric->kind == CANARY_METRIC_SCORE;
+    int64_t before = -1;
+
+    for (uint32_t i = 0; i < metric->threshold_count; i++) {
+        if (metric->thresholds_ns[i] <= before) {
+            return 0;
+        }
+        before = metric->thresholds_ns[i];
+    }
+    return metric->kind >= CANARY_METRIC_PROPORTION &&
+           metric->kind <= CANARY_METRIC_CLASSIFICATION &&
+           (!number || (metric->resolution >= DBL_MIN && metric->resolution <= DBL_MAX));
+}
+
 static int take(void *user_data, const canary_storage_row *row) {
     struct found *found = user_data;
     struct canary__declared *out = found->out;
@@ -74,8 +91,7 @@ static int take(void *user_data, const canary_storage_row *row) {
     out->per_unit = out->resolution > 0 ? 1 / out->resolution : 0;
     parse_thresholds(text_of(row, 7), out);
     plain_end(plain, before);
-    found->intact = out->kind >= CANARY_METRIC_PROPORTION &&
-                    out->kind <= CANARY_METRIC_CLASSIFICATION && out->resolution >= 0;
+    found->intact = makes_sense(out);
     return 1;
 }
 

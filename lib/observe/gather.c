@@ -160,6 +160,7 @@ static int put_duration(const struct look *look, int cohort, const char *metric,
     }
     tally->overflow = load(&slot->overflow);
     add_limb(&tally->sum, load(&slot->sum_ns), 0);
+    add_limb(&tally->sum, load(&slot->sum_high), 1);
     add_squares(tally, slot->squares);
     /* From bins to counts above each threshold. */
     tally->threshold_count = thresholds;

@@ -122,6 +122,11 @@ int canary__import_check(const canary_import_row *row, const struct canary__decl
     }
 }
 
+/* As tallies are merged: what is too much stays at the most there can be. */
+static void add(uint64_t *sum, uint64_t more) {
+    *sum = more > UINT64_MAX - *sum ? UINT64_MAX : *sum + more;
+}
+
 int canary__import_count(const struct canary__hooks *hooks, const canary_import_row *row,
                          const struct canary__declared *metric, struct canary__tally *tally) {
     if (tally->kind == 0) {
@@ -132,14 +137,14 @@ int canary__import_count(const struct canary__hooks *hooks, const canary_import_
     }
     switch (metric->kind) {
     case CANARY_METRIC_PROPORTION:
-        tally->counts[CANARY__COUNT_HIT] += row->k;
-        tally->counts[CANARY__COUNT_MISS] += row->n - row->k;
+        add(&tally->counts[CANARY__COUNT_HIT], row->k);
+        add(&tally->counts[CANARY__COUNT_MISS], row->n - row->k);
         return CANARY_OK;
     case CANARY_METRIC_CLASSIFICATION:
-        tally->counts[CANARY__COUNT_TP] += row->tp;
-        tally->counts[CANARY__COUNT_FP] += row->fp;
-        tally->counts[CANARY__COUNT_FN] += row->fn;
-        tally->counts[CANARY__COUNT_TN] += row->tn;
+        add(&tally->counts[CANARY__COUNT_TP], row->tp);
+        add(&tally->counts[CANARY__COUNT_FP], row->fp);
+        add(&tally->counts[CANARY__COUNT_FN], row->fn);
+        add(&tally->counts[CANARY__COUNT_TN], row->tn);
         return CANARY_OK;
     case CANARY_METRIC_DURATION:
         return canary__tally_add_duration(hooks, tally, (int64_t)row->value);

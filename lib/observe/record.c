@@ -164,7 +164,10 @@ static inline void count_duration(struct canary__duration_slot *slot, uint64_t d
                                   int shared) {
     uint64_t us = duration_ns / NANOSECONDS;
 
-    count(&slot->sum_ns, duration_ns, shared);
+    count(&slot->sum_ns, duration_ns & UINT32_MAX, shared);
+    if (UNLIKELY(duration_ns > UINT32_MAX)) {
+        count(&slot->sum_high, duration_ns >> 32, shared);
+    }
     count_square(slot->squares, duration_ns, shared);
     if (LIKELY(us < CANARY__HISTOGRAM_END)) {
         count(&slot->buckets[canary__histogram_index(us)], 1, shared);

@@ -40,9 +40,11 @@ enum {
 
 typedef _Atomic(uint64_t) canary__counter;
 
-/* A duration of one cohort. `above[i]`: longer than i of the thresholds, and no more. */
+/* A duration of one cohort. `above[i]`: longer than i of the thresholds, and no more. `sum_ns` gets the
+ * lower 32 bits of every one, `sum_high` the upper: 71 000 durations of three days pass 2^64. */
 struct canary__duration_slot {
     canary__counter sum_ns;
+    canary__counter sum_high;
     canary__counter squares[CANARY__LIMBS];
     canary__counter overflow;
     canary__counter above[CANARY_THRESHOLDS_MAX + 1];

@@ -526,6 +526,55 @@ static void too_many_metrics(void **state) {
     assert_non_null(strstr(results[0].message, ", ..."));
 }
 
+/* What somebody wrote there by hand must not make figures that cannot be read any more. */
+static void declarations_without_sense(void **state) {
+    static const char *const sql[] = {
+        "UPDATE metrics SET thresholds = '5000000,1000000'",
+        "UPDATE metrics SET thresholds = '7,7'",
+        "UPDATE metrics SET thresholds = '-5'",
+        "UPDATE metrics SET resolution = '0' WHERE metric = 'cost'",
+        "UPDATE metrics SET resolution = 'inf' WHERE metric = 'cost'",
+    };
+    struct unit *unit = *state;
+    canary_import_row wait = valued("wait", CANARY_METRIC_DURATION, 5e6);
+    canary_import_row cost = valued("cost", CANARY_METRIC_VALUE, 1);
+
+    measured_outcomes(unit, CANARY_TABLE_TICKS, UNIT_NOW / CANARY__TICK_NS * CANARY__TICK_NS, 2, 0,
+                      9, 1);
+    for (size_t i = 0; i < COUNT(sql); i++) {
+        canary_import_row *row = i < 3 ? &wait : &cost;
+        const struct measured *m;
+
+        /* In a step of its own, so that there is nothing that it could conflict with. */
+        row->at_ns = UNIT_NOW - (int64_t)i * CANARY__TICK_NS;
+        measured_by_hand(unit, "DELETE FROM metrics");
+        (void)import(unit, NULL, i < 3 ? &cost : &wait, 1);
+        (void)import(unit, NULL, row, 1);
+        measured_by_hand(unit, sql[i]);
+        FAILS(CANARY_E_CORRUPT, "makes no sense", row->metric,
+              canary_import(unit->store, MEASURED, NULL, row, 1, NULL, NULL, &error));
+        m = measured_read(unit, NULL);
+        assert_int_equal(m->report.damaged, 0);
+        assert_int_equal(m->rows[measured_row(m, "error", 0)].cohorts[0].n, 9);
+    }
+}
+
+/* As many as a row can count, so often that 64 bits do not hold them: all that there can be, not little. */
+static void too_many_counts(void **state) {
+    enum { ROWS = 20000 };
+    static canary_import_row rows[ROWS];
+    struct unit *unit = *state;
+
+    for (size_t i = 0; i < ROWS; i++) {
+        rows[i] = proportion("hit", CANARY_NEW, 1000000000000000, 1000000000000000);
+        rows[i].kind = CANARY_METRIC_PROPORTION;
+        rows[i].declare = 1;
+    }
+    OK(canary_import(unit->store, MEASURED, NULL, rows, ROWS, NULL, NULL, &error));
+    assert_true(figures(unit, "hit", CANARY_NEW)->n == UINT64_MAX);
+    assert_true(figures(unit, "hit", CANARY_NEW)->rate == 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         MEASURED_BOTH(every_kind),
@@ -542,6 +591,8 @@ int main(void) {
         MEASURED_BOTH(any_division),
         MEASURED_BOTH(thresholds_of_the_declaration),
         MEASURED_BOTH(too_many_metrics),
+        MEASURED_SQLITE(declarations_without_sense),
+        MEASURED_BOTH(too_many_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

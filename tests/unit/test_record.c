@@ -495,12 +495,36 @@ static void test_users(void **state) {
     canary_close(&ctx);
 }
 
+/* More nanoseconds than 64 bits hold, in one tick. */
+static void test_longest_durations(void **state) {
+    struct unit *unit = *state;
+    canary_ctx *ctx = opened(unit, 10000);
+    canary_outcome o = outcome(CANARY_STATUS_OK, CANARY_DURATION_MAX_NS);
+    struct canary__wide sum = { 0, 0 };
+    struct canary__sheet sheet;
+    const struct canary__tally *tally;
+
+    for (int i = 0; i < 80000; i++) {
+        assert_int_equal(canary_record_cohort(ctx, CANARY_NEW, &o), CANARY_OK);
+        canary__wide_add_signed(&sum, o.duration_ns);
+    }
+    sheet = gathered(ctx);
+    tally = canary__sheet_find(&sheet, 0, CANARY_NEW, "duration");
+    assert_non_null(tally);
+    assert_int_equal(tally->sum.high, 1);
+    assert_int_equal(tally->sum.low, sum.low);
+    assert_int_equal(sum.high, 1);
+    done(ctx, &sheet);
+    canary_close(&ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        UNIT_MEMORY_ONLY(test_cohort_served),  UNIT_MEMORY_ONLY(test_refused_outcomes),
-        UNIT_MEMORY_ONLY(test_longer_outcome), UNIT_MEMORY_ONLY(test_declaring),
-        UNIT_MEMORY_ONLY(test_measurements),   UNIT_MEMORY_ONLY(test_measurements_alone),
-        UNIT_MEMORY_ONLY(test_partitions),     UNIT_MEMORY_ONLY(test_users),
+        UNIT_MEMORY_ONLY(test_cohort_served),     UNIT_MEMORY_ONLY(test_refused_outcomes),
+        UNIT_MEMORY_ONLY(test_longer_outcome),    UNIT_MEMORY_ONLY(test_declaring),
+        UNIT_MEMORY_ONLY(test_measurements),      UNIT_MEMORY_ONLY(test_measurements_alone),
+        UNIT_MEMORY_ONLY(test_partitions),        UNIT_MEMORY_ONLY(test_users),
+        UNIT_MEMORY_ONLY(test_longest_durations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
