@@ -148,9 +148,12 @@ static int over(const struct canary__pending *pending, uint32_t times) {
     return pending->waiting > (size_t)MOST * times || pending->bytes > (size_t)MOST_BYTES * times;
 }
 
+/* What it counted as lost goes on with the one after it. */
 static void drop_first(const struct canary__hooks *hooks, struct canary__pending *pending) {
     struct canary__parcel *parcel = canary__parcels_take(pending, &pending->first);
     struct canary__parcel *next = pending->first;
+    const struct canary__tally *lost =
+        canary__sheet_find(&parcel->sheet, parcel->generation, CANARY_OLD, CANARY__SHEET_LOSSES);
     struct canary__tally *tally =
         canary__sheet_at(hooks, &next->sheet, next->generation, CANARY_OLD, CANARY__SHEET_LOSSES);
 
@@ -158,6 +161,9 @@ static void drop_first(const struct canary__hooks *hooks, struct canary__pending
     if (tally != NULL) {
         tally->kind = CANARY__TALLY_LOSSES;
         tally->counts[CANARY__LOSS_DROPPED] += parcel->outcomes;
+        if (lost != NULL) {
+            (void)canary__tally_merge(hooks, tally, lost);
+        }
         weigh(pending, next);
     }
     canary__parcel_free(hooks, parcel);

@@ -454,6 +454,55 @@ static void test_away_for_long(void **state) {
     canary_close(&ctx);
 }
 
+static int always_busy(void *store, int mode, void **transaction, canary_error *error) {
+    (void)store, (void)mode, (void)transaction;
+    return canary_storage_fail(error, CANARY_E_BUSY, 0, "busy");
+}
+
+/* Generations without end while the store is away: what does not fit is dropped, and counted. */
+static void test_too_many_generations(void **state) {
+    struct unit *unit = *state;
+    canary_recording_info info;
+    canary_store *measurements;
+    canary_storage_methods methods;
+    struct stored stored;
+    uint64_t lost = 0;
+    canary_ctx *ctx;
+
+    (void)unit_begin_at(unit, name, 500);
+    ctx = unit_open(unit, name);
+    OK(canary__merge_store(unit->store, 1, &measurements, &error));
+    methods = measurements->methods;
+    measurements->methods.begin = always_busy;
+    measurements->busy_ns = 1;
+    for (uint32_t i = 0; i < 1600; i++) {
+        record_many(ctx, CANARY_NEW, 3, 0);
+        unit_set(unit, name, 501 + i);
+        if (i % 4 == 0) {
+            pass(unit, 10 * second);
+            FAILS(CANARY_E_BUSY, "busy", "", canary_flush(unit->store, &error));
+        }
+    }
+    info = recording(ctx);
+    assert_in_range(info.waiting, 500, 1440);
+    assert_true(info.dropped > 0);
+    measurements->methods = methods;
+    OK(canary_flush(unit->store, &error));
+    info = recording(ctx);
+    assert_int_equal(info.outcomes, 4800);
+    assert_int_equal(info.merged + info.dropped, 4800);
+    stored = read_stored(unit->store);
+    assert_int_equal(stored_events(&stored, 0, -1, "+status"), info.merged);
+    for (uint32_t i = 0; i < stored.sheet.count; i++) {
+        const struct canary__tally *tally = &stored.sheet.entries[i].tally;
+
+        lost += tally->kind == CANARY__TALLY_LOSSES ? tally->counts[CANARY__LOSS_DROPPED] : 0;
+    }
+    assert_int_equal(lost, info.dropped);
+    stored_free(unit->store, &stored);
+    canary_close(&ctx);
+}
+
 /* A deleted file is made anew; what waited goes into it. */
 static void test_deleted(void **state) {
     struct unit *unit = *state;
@@ -580,6 +629,7 @@ int main(void) {
         UNIT_SQLITE_ONLY(test_two_clocks),
         UNIT_SQLITE_ONLY(test_locked),
         UNIT_SQLITE_ONLY(test_away_for_long),
+        UNIT_MEMORY_ONLY(test_too_many_generations),
         UNIT_SQLITE_ONLY(test_deleted),
         UNIT_SQLITE_ONLY(test_damaged_row),
         UNIT_BOTH(test_users),
