@@ -138,6 +138,34 @@ skills.record("alice", cohort=True)
     assert time.monotonic() - began < 30
 
 
+def test_what_cannot_be_merged_harms_nobody(db: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """Read-only, or not there yet: requests go on, and the end says what was lost."""
+    code = """
+import logging, sys
+import libcanary
+
+logging.basicConfig(level=logging.WARNING, stream=sys.stdout)
+kept = []  # open until the end
+for path, options in ((sys.argv[1], {"read_only": True}), (sys.argv[2], {"defer": True})):
+    skills = libcanary.open(path, "skills", **options)
+    with skills.request("alice") as request:
+        print(request.new)
+    try:
+        skills.flush()
+    except libcanary.Error as error:
+        print(type(error).__name__)
+    assert skills.recording().outcomes == 1
+    kept.append(skills)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore::ResourceWarning", "-c", code, str(db),
+                           str(tmp_path / "none.db")], text=True, timeout=60,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    assert [line for line in done.stdout.splitlines() if ":" not in line] == [
+        "True", "ReadOnlyError", "False", "NoStoreError"]
+    assert done.stdout.count("is lost") == 2
+
+
 @pytest.mark.slow
 def test_ticks_are_merged_by_themselves(db: pathlib.Path) -> None:
     """Nobody closes, nobody flushes: within a tick and a little more it is there."""

@@ -55,6 +55,7 @@ def test_closing_is_idempotent(db: pathlib.Path) -> None:
 
 
 def test_what_is_not_closed_warns_and_closes(db: pathlib.Path) -> None:
+    gc.collect()  # what other tests left
     before = descriptors(), threads()
     with pytest.warns(ResourceWarning, match="skills"):
         opened = libcanary.open(db, "skills")
@@ -192,6 +193,7 @@ def test_no_leak_in_any_call(db: pathlib.Path) -> None:
     with libcanary.open(db, "skills", watcher=False) as opened:
         opened.set_overrides([f"user-{i}" for i in range(20)], "old")
     logging.getLogger("libcanary").setLevel(logging.CRITICAL)
+    gc.collect()
     before = descriptors(), threads()
     assert leaks(lambda: everything(db), 300, 100) < 1 << 20
     assert (descriptors(), threads()) == before

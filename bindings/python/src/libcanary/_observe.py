@@ -204,6 +204,8 @@ def _natural(value: Any, what: str) -> int:
 class _Recorder(Protocol):
     @property
     def closed(self) -> bool: ...
+    @property
+    def store(self) -> object: ...
     def recording(self) -> Recording: ...
     def flush(self) -> None: ...
 
@@ -218,14 +220,26 @@ def follow(opened: _Recorder) -> None:
 
 
 def flush_all() -> None:
-    for opened in list(_open):
+    failed: set[int] = set()
+    for opened in _opened():
+        # One flush is for all rollouts of a store. One that fails has waited for a lock already.
+        store = id(opened.store)
         try:
-            if not opened.closed and opened.recording().recording:
+            if store not in failed and not opened.closed and opened.recording().recording:
                 opened.flush()
         except ClosedError:
             pass
         except Error as error:
+            failed.add(store)
             _log.warning("what was recorded since the last tick is lost: %s", error)
+
+
+def _opened() -> list[_Recorder]:
+    while True:
+        try:
+            return list(_open)
+        except RuntimeError:
+            pass  # a thread opened or closed one meanwhile
 
 
 class _Forked:
