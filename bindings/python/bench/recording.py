@@ -38,7 +38,7 @@ def by_hand(rollout: libcanary.Rollout) -> Callable[[str], None]:
     def call(user: str) -> None:
         decision = rollout.decide(user)
         start = time.perf_counter()
-        status = "ok"
+        status: libcanary.Status = "ok"
         try:
             pass
         except TimeoutError:

@@ -53,7 +53,8 @@ from ._figures import (
     Metrics,
     Recording,
 )
-from ._observe import Metric, flush_all as _flush_all
+from ._observe import Metric, Status
+from ._observe import flush_all as _flush_all
 from ._request import Request
 from ._store import ChangeOptions, Rollout, Store, open, open_store
 from ._types import (
@@ -117,6 +118,7 @@ __all__ = [
     "Rollout",
     "Stage",
     "State",
+    "Status",
     "Store",
     "StoreError",
     "StorePermissionError",
