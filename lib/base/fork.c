@@ -17,8 +17,12 @@ static struct canary__fork_member *members;
 
 static void prepare(void) {
     pthread_mutex_lock(list_lock);
-    for (struct canary__fork_member *m = members; m != NULL; m = m->next) {
-        m->prepare(m);
+    for (int patient = 1; patient >= 0; patient--) {
+        for (struct canary__fork_member *m = members; m != NULL; m = m->next) {
+            if (m->patient == patient) {
+                m->prepare(m);
+            }
+        }
     }
 }
 
@@ -73,5 +77,11 @@ void canary__fork_leave(struct canary__fork_member *member) {
     if (member->next != NULL) {
         member->next->previous = member->previous;
     }
+    pthread_mutex_unlock(list_lock);
+}
+
+void canary__fork_patient(struct canary__fork_member *member) {
+    pthread_mutex_lock(list_lock);
+    member->patient = 1;
     pthread_mutex_unlock(list_lock);
 }

@@ -270,7 +270,11 @@ static int open_measurements(canary_store *store, int create, canary_store **out
     options.allocate = store->hooks.allocate;
     options.allocate_data = store->hooks.allocate_data;
     code = canary_store_open_custom(&methods, implementation, &options, out, error);
-    if (code != CANARY_OK && methods.close != NULL) {
+    if (code == CANARY_OK) {
+        /* Its lock is held over commits, and a slow disk under them must not make a fork keep the
+         * locks of decisions. */
+        canary__fork_patient(&(*out)->member);
+    } else if (methods.close != NULL) {
         methods.close(implementation);
     }
     return code;
