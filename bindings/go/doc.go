@@ -24,6 +24,17 @@
 // C library does not exist in a build without it, so that its use is an error of the compiler and
 // never one at run time.
 //
+// # Recording
+//
+// With cgo a program also records what requests live through, for the cohort that served them, and
+// reads the figures of all processes:
+//
+//	request := rollout.Start(ctx, user)
+//	defer request.End(&err)
+//	if request.New() {
+//
+// A Rollout and a Replica both satisfy [Recorder], but a replica cannot record, and says so.
+//
 // # Goroutines and closing
 //
 // Every function and method may be called from any goroutine at any time, also on a handle that is

@@ -62,7 +62,7 @@ func (r *Rollout) since(begin int64) int64 {
 
 // Record counts how a request ended for the cohort that was decided, whatever happened to the
 // percentage since; and the decision with its reason, and its user for the number of distinct users.
-// One call of C, without lock or allocation.
+// One call of C, without lock or allocation; more than eight values take further calls.
 //
 // What is not allowed is counted as rejected, which Recording shows: a whole outcome with an unknown
 // status, or a duration that is negative or above three days; or one value, while the rest of its
@@ -148,7 +148,7 @@ func (r *Rollout) Expose(decision Decision) error {
 // for the cohort.
 func (r *Rollout) recordValues(told *C.canary_decision, user *string, status Status, ns int64,
 	values []Value) error {
-	const most = C.CANARY_METRICS_MAX
+	const most = 8 // of one call: clearing room for all that an outcome can have would cost every one
 	var list [most]C.canary_measurement
 	known := r.metrics.Load()
 	line := r.enter()
@@ -156,25 +156,30 @@ func (r *Rollout) recordValues(told *C.canary_decision, user *string, status Sta
 		return ErrClosed
 	}
 	defer line.leave()
-	worst := C.int(C.CANARY_OK)
-	// One call, unless there are more values than an outcome has room for.
-	for first := true; first || len(values) > 0; first = false {
-		count := min(most, len(values))
-		for i, value := range values[:count] {
-			list[i] = value.c(known)
+	call := func(status Status, ns int64, values []Value) C.int {
+		for i := range values {
+			list[i] = values[i].c(known)
 		}
-		values = values[count:]
-		var code C.int
 		if user != nil {
-			code = C.bridge_record_user(r.ctx, idOf(*user), C.uint64_t(len(*user)), C.int(told.cohort),
-				status.c(), C.int64_t(ns), &list[0], C.uint32_t(count))
-		} else {
-			code = C.bridge_record(r.ctx, told, status.c(), C.int64_t(ns), &list[0], C.uint32_t(count))
+			return C.bridge_record_user(r.ctx, idOf(*user), C.uint64_t(len(*user)), C.int(told.cohort),
+				status.c(), C.int64_t(ns), &list[0], C.uint32_t(len(values)))
 		}
-		if code != C.CANARY_OK {
+		return C.bridge_record(r.ctx, told, status.c(), C.int64_t(ns), &list[0], C.uint32_t(len(values)))
+	}
+	if len(values) <= most {
+		return recorded(call(status, ns, values))
+	}
+	// The outcome alone, since its values do not count when it is refused; then they.
+	worst := call(status, ns, nil)
+	if worst != C.CANARY_OK {
+		return recorded(worst)
+	}
+	for len(values) > 0 {
+		count := min(most, len(values))
+		if code := call(StatusNone, notMeasured, values[:count]); code != C.CANARY_OK {
 			worst = code
 		}
-		status, ns = StatusNone, notMeasured
+		values = values[count:]
 	}
 	return recorded(worst)
 }

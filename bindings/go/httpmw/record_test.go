@@ -112,6 +112,27 @@ func TestRecordsDurationAndDeadlines(t *testing.T) {
 	}
 }
 
+// Inside of the standard library's handler of timeouts, whose writer can do less.
+func TestInsideOfATimeoutHandler(t *testing.T) {
+	rollout := canarytest.Rollout(t, "r", canary.Everybody)
+	ended := make(chan struct{})
+	slow := httpmw.New(rollout, byHeader)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		fmt.Fprint(w, "too late")
+	}))
+	limited := http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		slow.ServeHTTP(w, r)
+	}), 10*time.Millisecond, "out of time")
+	if got := get(t, limited, "alice"); got != "out of time" {
+		t.Error(got)
+	}
+	<-ended
+	if got := canarytest.Outcomes(t, rollout); got != (cohorts{New: counts{Timeout: 1}}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestMeasuresInAHandler(t *testing.T) {
 	rollout := canarytest.Rollout(t, "r", canary.Everybody)
 	if err := rollout.Declare(canary.Metric{Name: "cost", Kind: canary.KindValue}); err != nil {
