@@ -166,9 +166,9 @@ CANARY_API int canary_expose(canary_ctx *ctx, const canary_decision *decision);
 
 /* Merges what this process recorded for rollouts of this store into its metrics database, now. All of
  * it is merged once and only once, however often a flush fails and is repeated.
- * Thread: any thread. Blocking: may block on storage, waiting for a lock up to busy_timeout_ns. Errors:
- * CANARY_E_INVALID (NULL), _UNSUPPORTED (the store keeps no metrics), and every storage error: what was
- * recorded stays in memory for the next flush. */
+ * Thread: any thread. Blocking: may block on storage, waiting for a lock up to busy_timeout_ns on each
+ * of the two databases. Errors: CANARY_E_INVALID (NULL), _UNSUPPORTED (the store keeps no metrics), and
+ * every storage error: what was recorded stays in memory for the next flush. */
 CANARY_API int canary_flush(canary_store *store, canary_error *error);
 
 /* Why an outcome or measurement was rejected: indices of canary_recording_info.rejected. */

@@ -26,12 +26,15 @@ struct delivery {
 
 /* -- before -- */
 
-static int find_generation(struct canary__pending *pending, struct canary__parcel *parcel,
+static int find_generation(struct canary__pending *pending, struct canary__parcel *parcel, int busy,
                            uint64_t *generation, canary_error *error) {
     int code;
 
     if (pending->known_generation == 0 || parcel->revision == 0 ||
         parcel->revision != pending->known_revision) {
+        if (busy) {
+            return CANARY_E_BUSY;
+        }
         code = canary__merge_generation(pending->follower->store, pending->follower->name,
                                         parcel->revision, generation, error);
         if (code != CANARY_OK) {
@@ -44,8 +47,9 @@ static int find_generation(struct canary__pending *pending, struct canary__parce
     return CANARY_OK;
 }
 
-/* Looks up the generations of a context's parcels, as far as that goes. */
-static int make_ready(struct canary__pending *pending, canary_error *error) {
+/* Looks up the generations of a context's parcels, as far as that goes. `busy`: the trail is locked, and
+ * was waited for already; what is not known without it comes next time. */
+static int make_ready(struct canary__pending *pending, int busy, canary_error *error) {
     const struct canary__hooks *hooks = pending->observer->hooks;
     struct canary__parcel *parcel;
     uint32_t waiting;
@@ -61,7 +65,7 @@ static int make_ready(struct canary__pending *pending, canary_error *error) {
         uint64_t generation = parcel->generation;
 
         if (generation == 0) {
-            code = find_generation(pending, parcel, &generation, error);
+            code = find_generation(pending, parcel, busy, &generation, error);
         }
         canary__observer_lock(pending->observer);
         if (code == CANARY_OK && parcel->generation == 0) {
@@ -393,14 +397,16 @@ int canary__flush(struct canary__observation *observation, int gather, canary_er
     canary_error own = CANARY_ERROR_INIT;
     struct delivery delivery = { .observation = observation, .error = &own };
     uint32_t ready = 0;
+    int busy = 0;
     int code = CANARY_OK;
 
     pthread_mutex_lock(&observation->page->flush);
     delivery.first = gather ? canary__parcels_gather(observation) : waiting(observation);
     /* One rollout that is not there keeps nobody else's figures back. */
     for (struct canary__pending *p = delivery.first; p != NULL; p = p->next) {
-        int failure = make_ready(p, &own);
+        int failure = make_ready(p, busy, &own);
 
+        busy |= failure == CANARY_E_BUSY;
         code = failure != CANARY_OK ? failure : code;
         ready += p->ready;
     }

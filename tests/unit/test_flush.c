@@ -416,6 +416,37 @@ static void test_locked(void **state) {
     canary_close(&ctx);
 }
 
+/* A locked trail is waited for once, not once for each rollout whose generation is not known yet. */
+static void test_locked_trail(void **state) {
+    enum { ROLLOUTS = 6 };
+    struct unit *unit = *state;
+    canary_ctx *ctx[ROLLOUTS];
+    sqlite3 *db = NULL;
+    int64_t began;
+
+    for (int i = 0; i < ROLLOUTS; i++) {
+        char rollout[8];
+
+        snprintf(rollout, sizeof rollout, "r%d", i);
+        unit_create(unit, rollout);
+        ctx[i] = unit_open(unit, rollout);
+        record_many(ctx[i], CANARY_NEW, 10, 0);
+    }
+    assert_int_equal(sqlite3_open_v2(unit->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    unit->store->busy_ns = second / 2;
+    began = canary__store_machine_ns();
+    FAILS(CANARY_E_BUSY, "locked", "", canary_flush(unit->store, &error));
+    assert_true(canary__store_machine_ns() - began < 2 * second);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    for (int i = 0; i < ROLLOUTS; i++) {
+        canary_close(&ctx[i]);
+    }
+    assert_int_equal(stored_outcomes(unit->store, "r0"), 10);
+    assert_int_equal(stored_outcomes(unit->store, "r5"), 10);
+}
+
 /* Away for a day, and more generations than anybody has: memory stays bounded, sums stay right. */
 static void test_away_for_long(void **state) {
     struct unit *unit = *state;
@@ -628,6 +659,7 @@ int main(void) {
         UNIT_BOTH(test_clock),
         UNIT_SQLITE_ONLY(test_two_clocks),
         UNIT_SQLITE_ONLY(test_locked),
+        UNIT_SQLITE_ONLY(test_locked_trail),
         UNIT_SQLITE_ONLY(test_away_for_long),
         UNIT_MEMORY_ONLY(test_too_many_generations),
         UNIT_SQLITE_ONLY(test_deleted),
