@@ -2,6 +2,7 @@
 /* Rows of the measurement store that hold sheets and samples. */
 #include "observe/merge.h"
 
+#include <sodium/randombytes.h>
 #include <string.h>
 
 #include "base/fail.h"
@@ -10,6 +11,7 @@ enum {
     COLUMNS = 9,
     DATA = 8,
     BESIDE = 16, /* rows beside a damaged one that are tried */
+    SECOND = 1000000000,
     USERS_DATA = 5,
     GENERATIONS = 64, /* of a rollout whose users are kept, the newest ones */
 };
@@ -153,12 +155,14 @@ static int merge_entries(const struct canary__hooks *hooks, struct canary__sheet
     return CANARY_OK;
 }
 
-/* Finds the place for figures of `start_ns`: in the row, or beside it. */
+/* Finds the place for figures of `start_ns`: in the row, or beside it. Where all the places next to it
+ * hold damage, somewhere in the second after them: one spoilt step must not keep back all others. */
 static int load(canary_store *store, void *transaction, int table, const char *rollout,
                 int64_t *start_ns, struct canary__sheet *sheet, canary_error *error) {
-    int64_t last = *start_ns + BESIDE;
+    const int64_t beside = *start_ns + BESIDE;
+    const int64_t last = beside + 2 * (int64_t)SECOND;
 
-    for (;; ++*start_ns) {
+    for (;; *start_ns += *start_ns < beside ? 1 : 1 + randombytes_random() % SECOND) {
         canary_error own = CANARY_ERROR_INIT;
         struct found found = { .column = DATA, .sheet = sheet, .error = &own };
         int code = find(store, transaction, table, rollout, *start_ns, &found, error);
@@ -166,7 +170,7 @@ static int load(canary_store *store, void *transaction, int table, const char *r
         if (code != CANARY_OK) {
             return code;
         }
-        if ((found.code != CANARY_E_CORRUPT && found.code != CANARY_E_NEWER) || *start_ns == last) {
+        if ((found.code != CANARY_E_CORRUPT && found.code != CANARY_E_NEWER) || *start_ns >= last) {
             if (found.code != CANARY_OK) {
                 canary__fail_copy(error, &own);
             }

@@ -277,6 +277,29 @@ static void test_much_damage(void **state) {
     assert_true(stored_rows(unit->store, CANARY_TABLE_MINUTES) >= 110);
 }
 
+/* However many damaged rows somebody puts where figures are to go, these find a place in their step. */
+static void test_spoilt_step(void **state) {
+    struct unit *unit = *state;
+    canary_store *store = measurements_of(unit);
+    uint64_t seed = unit_seed();
+    int64_t start = UNIT_NOW - UNIT_NOW % CANARY_TICK_NS;
+    struct canary__sheet all = { 0 };
+    struct stored stored;
+
+    begin(unit);
+    for (int i = 0; i < 40; i++) {
+        put_damaged(store, canary__value_text(name), start + i);
+    }
+    put(unit, CANARY_TABLE_TICKS, name, start, &seed, &all);
+    end(unit);
+    OK(stored_read(unit->store, name, &stored, &error));
+    assert_int_equal(stored.damaged, 40);
+    assert_in_range(stored.last[0], start + 40, start + 9 * second);
+    same(&store->hooks, &stored.sheet, &all);
+    stored_free(unit->store, &stored);
+    canary__sheet_free(&store->hooks, &all);
+}
+
 /* Names that no rollout can have, as somebody with an SQL shell can write them, are passed by. */
 static void test_no_names(void **state) {
     struct unit *unit = *state;
@@ -469,6 +492,7 @@ int main(void) {
         UNIT_MEMORY_ONLY(test_not_after_a_jump),
         UNIT_BOTH(test_damaged),
         UNIT_BOTH(test_much_damage),
+        UNIT_BOTH(test_spoilt_step),
         UNIT_BOTH(test_no_names),
         UNIT_BOTH(test_writers),
         UNIT_BOTH(test_imports),
