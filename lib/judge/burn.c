@@ -41,6 +41,29 @@ static double expected_ln_e(const double per_request[CANARY__JUDGE_ALTERNATIVES]
     return canary__judge_log_mean(path, CANARY__JUDGE_ALTERNATIVES);
 }
 
+/* The median of the first passage of a Brownian motion with drift, divided by its mean; `shape` is its
+ * squared drift times the mean time, divided by the variance. */
+static double early(double shape) {
+    double low = 0;
+    double high = 1;
+
+    if (!(shape < 100)) {
+        return 1;
+    }
+    for (int i = 0; i < 60; i++) {
+        double x = low + (high - low) / 2;
+        double root = sqrt(shape / x / 2);
+        double passed = erfc(root * (1 - x)) / 2 + exp(2 * shape) * erfc(root * (1 + x)) / 2;
+
+        if (passed < 0.5) {
+            low = x;
+        } else {
+            high = x;
+        }
+    }
+    return high;
+}
+
 double canary__judge_plan_requests(const struct canary__judge_plan *plan, int sign) {
     double per_request[CANARY__JUDGE_ALTERNATIVES];
     double odds = plan->share / (1 - plan->share);
@@ -51,6 +74,7 @@ double canary__judge_plan_requests(const struct canary__judge_plan *plan, int si
     double low = 0;
     double high = 1;
     double fastest = -INFINITY;
+    double variance = 0; /* of the fastest, a request */
 
     if (!(plan->rate > 0) || !(plan->rate < 1) || !(plan->share > 0) || !(plan->share < 1) ||
         !(plan->ratio >= 0) || !(of_new <= 1) || !(plan->margin > 0) || isinf(plan->margin) ||
@@ -60,8 +84,15 @@ double canary__judge_plan_requests(const struct canary__judge_plan *plan, int si
     for (int j = 0; j < CANARY__JUDGE_ALTERNATIVES; j++) {
         double ln_g = sign * canary__judge_ln_alternative(j);
 
-        per_request[j] = (of_new * ln_g - of_both * log1p(at_margin * expm1(ln_g))) / plan->effect;
-        fastest = per_request[j] > fastest ? per_request[j] : fastest;
+        double each = log1p(at_margin * expm1(ln_g));
+
+        per_request[j] = (of_new * ln_g - of_both * each) / plan->effect;
+        if (per_request[j] > fastest) {
+            fastest = per_request[j];
+            /* Of Poisson counts; in clusters effect times as much, and divided by its square. */
+            variance = (of_new * (ln_g - each) * (ln_g - each) + (of_both - of_new) * each * each) /
+                       plan->effect;
+        }
     }
     if (!(fastest > 0)) {
         return INFINITY;
@@ -79,5 +110,5 @@ double canary__judge_plan_requests(const struct canary__judge_plan *plan, int si
             high = middle;
         }
     }
-    return high;
+    return high * early(fastest * fastest * high / variance);
 }

@@ -31,9 +31,10 @@ struct canary__judge_plan {
 };
 
 /* Requests of the new cohort until harm is proven (sign 1), or until its absence is, so that an advance
- * may be made (sign -1): about the median. The path of ln E is taken as the straight one of expected
- * counts, and harm needs W = E/2 at least. INFINITY when this ratio is never proven, NaN for a plan
- * that cannot be. */
+ * may be made (sign -1): about the median, within a quarter. ln E is followed along its expected path;
+ * chance brings more than half of all paths to the end before that, as a Brownian motion with the same
+ * drift and variance is (its first passage has the inverse Gaussian distribution). INFINITY when this
+ * ratio is never proven, NaN for a plan that cannot be. */
 double canary__judge_plan_requests(const struct canary__judge_plan *plan, int sign);
 
 #endif
