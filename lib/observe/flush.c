@@ -20,6 +20,7 @@ struct delivery {
     struct canary__pending *first;
     canary_store *measurements;
     void *transaction;
+    int once;         /* a locked store is not asked again */
     uint64_t arrived; /* number of this process's last delivery that is in the store */
     canary_error *error;
 };
@@ -311,7 +312,8 @@ static int attempt(struct delivery *delivery) {
  * thread that is to end asks no more. `*began` is when the last attempt did. */
 static int attempt_until_free(struct delivery *delivery, int64_t *began) {
     const struct canary__observation_page *page = delivery->observation->page;
-    int64_t deadline = canary__store_machine_ns() + delivery->measurements->busy_ns;
+    int64_t deadline =
+        canary__store_machine_ns() + (delivery->once ? 0 : delivery->measurements->busy_ns);
     int64_t step = STEP_NS;
 
     for (;;) {
@@ -393,15 +395,18 @@ static struct canary__pending *waiting(struct canary__observation *observation) 
     return first;
 }
 
-int canary__flush(struct canary__observation *observation, int gather, canary_error *error) {
+int canary__flush(struct canary__observation *observation, int how, canary_error *error) {
     canary_error own = CANARY_ERROR_INIT;
-    struct delivery delivery = { .observation = observation, .error = &own };
+    struct delivery delivery = { .observation = observation,
+                                 .once = (how & CANARY__FLUSH_ONCE) != 0,
+                                 .error = &own };
     uint32_t ready = 0;
     int busy = 0;
     int code = CANARY_OK;
 
     pthread_mutex_lock(&observation->page->flush);
-    delivery.first = gather ? canary__parcels_gather(observation) : waiting(observation);
+    delivery.first = (how & CANARY__FLUSH_GATHER) != 0 ? canary__parcels_gather(observation)
+                                                       : waiting(observation);
     /* One rollout that is not there keeps nobody else's figures back. */
     for (struct canary__pending *p = delivery.first; p != NULL; p = p->next) {
         int failure = make_ready(p, busy, &own);
@@ -443,6 +448,6 @@ int canary_flush(canary_store *store, canary_error *error) {
     }
     observation = canary__observation_of(store);
     return observation != NULL
-               ? canary__flush(observation, 1, error)
+               ? canary__flush(observation, CANARY__FLUSH_GATHER, error)
                : canary__fail(error, CANARY_E_NOMEM, 0, "out of memory for figures");
 }

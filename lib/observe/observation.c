@@ -78,6 +78,17 @@ static void drop(struct canary__observation *observation, struct canary__pending
     canary__parcels_free(hooks, pending);
 }
 
+/* A program that ends closes one context after the other: of a locked database they wait together for
+ * as long as one would. */
+static int asked_before(struct canary__observation *observation) {
+    int busy;
+
+    pthread_mutex_lock(&observation->page->report);
+    busy = observation->page->last_error == CANARY_E_BUSY;
+    pthread_mutex_unlock(&observation->page->report);
+    return busy ? CANARY__FLUSH_ONCE : 0;
+}
+
 /* Last of all, what was recorded until now; nobody else sees the context any more. */
 static void closed(struct canary__follower *follower) {
     canary_store *store = follower->store;
@@ -93,7 +104,8 @@ static void closed(struct canary__follower *follower) {
             canary__store_lock(store);
             (void)canary__parcels_pending(observation, follower, follower->shown.revision);
             canary__store_unlock(store);
-            (void)canary__flush(observation, 1, NULL);
+            (void)canary__flush(observation, CANARY__FLUSH_GATHER | asked_before(observation),
+                                NULL);
             pthread_mutex_lock(&observation->page->flush);
             if (observer->shards->pending != NULL) {
                 drop(observation, observer->shards->pending);

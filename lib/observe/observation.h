@@ -130,9 +130,11 @@ void canary__parcels_free(const struct canary__hooks *hooks, struct canary__pend
 
 /* -- flush -- */
 
-/* Gathers, with `gather` 1, and delivers what waits. A locked store is asked again until the busy
- * timeout, or until the thread is told to stop. */
-int canary__flush(struct canary__observation *observation, int gather, canary_error *error);
+#define CANARY__FLUSH_GATHER 1 /* what was recorded until now, too */
+#define CANARY__FLUSH_ONCE 2 /* tries once, instead of asking until the busy timeout or the stop */
+
+/* Delivers what waits. `how` is a set of the above. */
+int canary__flush(struct canary__observation *observation, int how, canary_error *error);
 
 /* -- flusher -- */
 

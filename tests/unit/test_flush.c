@@ -416,6 +416,38 @@ static void test_locked(void **state) {
     canary_close(&ctx);
 }
 
+/* Contexts that are closed one after the other wait together as long as one would. */
+static void test_locked_at_the_end(void **state) {
+    enum { ROLLOUTS = 6 };
+    struct unit *unit = *state;
+    canary_store *measurements;
+    canary_ctx *ctx[ROLLOUTS];
+    sqlite3 *db = NULL;
+    int64_t began;
+
+    for (int i = 0; i < ROLLOUTS; i++) {
+        char rollout[8];
+
+        snprintf(rollout, sizeof rollout, "r%d", i);
+        unit_create(unit, rollout);
+        ctx[i] = unit_open(unit, rollout);
+        record_many(ctx[i], CANARY_NEW, 10, 0);
+    }
+    OK(canary_flush(unit->store, &error));
+    OK(canary__merge_store(unit->store, 1, &measurements, &error));
+    measurements->busy_ns = second / 2;
+    lock_metrics(unit, &db);
+    began = canary__store_machine_ns();
+    for (int i = 0; i < ROLLOUTS; i++) {
+        record_many(ctx[i], CANARY_NEW, 10, 0);
+        canary_close(&ctx[i]);
+    }
+    assert_true(canary__store_machine_ns() - began < 2 * second);
+    assert_non_null(strstr(unit->log, "10 outcomes of \"r5\" could not be merged"));
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+}
+
 /* A locked trail is waited for once, not once for each rollout whose generation is not known yet. */
 static void test_locked_trail(void **state) {
     enum { ROLLOUTS = 6 };
@@ -659,6 +691,7 @@ int main(void) {
         UNIT_BOTH(test_clock),
         UNIT_SQLITE_ONLY(test_two_clocks),
         UNIT_SQLITE_ONLY(test_locked),
+        UNIT_SQLITE_ONLY(test_locked_at_the_end),
         UNIT_SQLITE_ONLY(test_locked_trail),
         UNIT_SQLITE_ONLY(test_away_for_long),
         UNIT_MEMORY_ONLY(test_too_many_generations),
