@@ -3,27 +3,16 @@
 #include <canary/bucket.h>
 #include <canary/observe.h>
 
-#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "core/hash.h"
+#include "observe/count.h"
 #include "observe/observation.h"
-#include "observe/recorder.h"
-
-#define LIKELY(x) __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 enum {
-    NANOSECONDS = 1000, /* of a microsecond */
     OUTCOME_LEAST = offsetof(canary_outcome, reserved) + sizeof(uint32_t),
     DECISION_LEAST = offsetof(canary_decision, age_ns) + sizeof(int64_t),
-};
-
-/* What one record counts in. `shared` is known at compile time wherever that saves something. */
-struct place {
-    struct canary__observer *observer;
-    uint32_t slot;
 };
 
 /* The one number that every thread has and no other thread that lives: the address of its control
@@ -78,16 +67,6 @@ static __attribute__((noinline)) uint32_t find_slot(struct canary__shards *shard
     return CANARY__SLOTS_OWNED + first % CANARY__SLOTS_SHARED;
 }
 
-/* The owner is the only writer of an own slot: no locked instruction. */
-static inline void count(canary__counter *counter, uint64_t add, int shared) {
-    if (shared) {
-        atomic_fetch_add_explicit(counter, add, memory_order_relaxed);
-    } else {
-        atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + add,
-                              memory_order_relaxed);
-    }
-}
-
 /* Out of line: the first record of a context in a process. */
 static __attribute__((noinline, cold)) struct canary__observer *make_observer(canary_ctx *ctx) {
     struct canary__observer *observer = canary__observer_make(ctx);
@@ -97,9 +76,9 @@ static __attribute__((noinline, cold)) struct canary__observer *make_observer(ca
         return NULL;
     }
     /* What was dropped before is told by whoever can count at last. */
-    count(&observer->shards->slots[find_slot(observer->shards, thread_pointer())]
-               .rejected[CANARY__LOSS_DROPPED],
-          atomic_exchange_explicit(&ctx->unrecorded, 0, memory_order_relaxed), 1);
+    canary__count(&observer->shards->slots[find_slot(observer->shards, thread_pointer())]
+                       .rejected[CANARY__LOSS_DROPPED],
+                  atomic_exchange_explicit(&ctx->unrecorded, 0, memory_order_relaxed), 1);
     atomic_store_explicit(&observer->shards->used, 1, memory_order_release);
     canary__observation_attach(canary_ctx_store(ctx)); /* who did not make it is a child */
     atomic_store_explicit(&ctx->observer, observer, memory_order_release);
@@ -107,7 +86,7 @@ static __attribute__((noinline, cold)) struct canary__observer *make_observer(ca
 }
 
 /* Answers -1 when there is no memory to count in. */
-static inline int find_place(canary_ctx *ctx, struct place *place) {
+static inline int find_place(canary_ctx *ctx, struct canary__place *place) {
     struct canary__observer *observer = atomic_load_explicit(&ctx->observer, memory_order_acquire);
     uintptr_t pointer = thread_pointer();
     uint32_t slot = first_slot(pointer);
@@ -126,187 +105,6 @@ static inline int find_place(canary_ctx *ctx, struct place *place) {
     place->observer = observer;
     place->slot = slot;
     return 0;
-}
-
-static inline struct canary__slot_of_thread *slot_of(const struct place *place) {
-    return &place->observer->shards->slots[place->slot];
-}
-
-static inline int is_shared(const struct place *place) {
-    return place->slot >= CANARY__SLOTS_OWNED;
-}
-
-static __attribute__((noinline, cold)) int reject(const struct place *place, int cause) {
-    count(&slot_of(place)->rejected[cause], 1, is_shared(place));
-    return CANARY_E_INVALID;
-}
-
-static inline void count_square(canary__counter *limbs, uint64_t value, int shared) {
-#ifdef __SIZEOF_INT128__
-    __extension__ typedef unsigned __int128 wide;
-    wide square = (wide)value * value;
-    uint64_t low = (uint64_t)square;
-    uint64_t high = (uint64_t)(square >> 64);
-#else
-    struct canary__wide square = canary__wide_square((int64_t)value);
-    uint64_t low = square.low;
-    uint64_t high = square.high;
-#endif
-    count(&limbs[0], low & UINT32_MAX, shared);
-    count(&limbs[1], low >> 32, shared);
-    if (UNLIKELY(high != 0)) { /* 4.3 s and more */
-        count(&limbs[2], high, shared);
-    }
-}
-
-static inline void count_duration(struct canary__duration_slot *slot, uint64_t duration_ns,
-                                  const struct canary__declared *metric, uint32_t thresholds,
-                                  int shared) {
-    uint64_t us = duration_ns / NANOSECONDS;
-
-    count(&slot->sum_ns, duration_ns & UINT32_MAX, shared);
-    if (UNLIKELY(duration_ns > UINT32_MAX)) {
-        count(&slot->sum_high, duration_ns >> 32, shared);
-    }
-    count_square(slot->squares, duration_ns, shared);
-    if (LIKELY(us < CANARY__HISTOGRAM_END)) {
-        count(&slot->buckets[canary__histogram_index(us)], 1, shared);
-    } else {
-        count(&slot->overflow, 1, shared);
-    }
-    if (thresholds > 0) {
-        uint32_t above = 0;
-
-        while (above < thresholds && (uint64_t)metric->thresholds_ns[above] < duration_ns) {
-            above++;
-        }
-        count(&slot->above[above], 1, shared);
-    }
-}
-
-/* -- declared metrics -- */
-
-static void count_extreme(_Atomic(int64_t) *extreme, int64_t number, int sign) {
-    int64_t coded = 2 * number + 1;
-    int64_t known = atomic_load_explicit(extreme, memory_order_relaxed);
-
-    /* An exchange, though the slot is its thread's: gathering takes extremes out. */
-    while (known == 0 || (sign < 0 ? coded < known : coded > known)) {
-        if (atomic_compare_exchange_weak_explicit(extreme, &known, coded, memory_order_relaxed,
-                                                  memory_order_relaxed)) {
-            return;
-        }
-    }
-}
-
-static int count_value(const struct place *place, const struct canary__declared *metric, int cohort,
-                       double value) {
-    struct canary__value_slot *slot = canary__declared_slot(metric, place->slot, cohort);
-    int shared = is_shared(place);
-    double scaled;
-    int64_t number;
-
-    if (!isfinite(value)) {
-        return CANARY_REJECTED_NUMBER;
-    }
-    scaled = value * metric->per_unit;
-    if (value < metric->minimum || value > metric->maximum ||
-        !(scaled >= -CANARY__MULTIPLES_MOST && scaled <= CANARY__MULTIPLES_MOST)) {
-        return CANARY_REJECTED_RANGE;
-    }
-    number = (int64_t)(scaled + (scaled < 0 ? -0.5 : 0.5));
-    count_extreme(&slot->minimum, number, -1);
-    count_extreme(&slot->maximum, number, 1);
-    count(&slot->n, 1, shared);
-    count(&slot->sum_low, (uint64_t)number & UINT32_MAX, shared);
-    /* Shifted as two's complement, whatever the compiler makes of negative numbers. */
-    count(&slot->sum_high, (uint64_t)number >> 32 | (number < 0 ? UINT64_C(0xffffffff00000000) : 0),
-          shared);
-    count_square(slot->squares, (uint64_t)(number < 0 ? -number : number), shared);
-    return -1;
-}
-
-static int count_declared_duration(const struct place *place, const struct canary__declared *metric,
-                                   int cohort, double value) {
-    if (!isfinite(value)) {
-        return CANARY_REJECTED_NUMBER;
-    }
-    if (value < 0 || value > (double)CANARY_DURATION_MAX_NS) {
-        return CANARY_REJECTED_DURATION;
-    }
-    count_duration(canary__declared_slot(metric, place->slot, cohort), (uint64_t)value, metric,
-                   metric->threshold_count, is_shared(place));
-    return -1;
-}
-
-static int count_proportion(const struct place *place, const struct canary__declared *metric,
-                            int cohort, double value) {
-    canary__counter *counters = canary__declared_slot(metric, place->slot, cohort);
-
-    if (!isfinite(value)) {
-        return CANARY_REJECTED_NUMBER;
-    }
-    if (value != 0 && value != 1) {
-        return CANARY_REJECTED_KIND;
-    }
-    count(&counters[value != 0 ? CANARY__COUNT_HIT : CANARY__COUNT_MISS], 1, is_shared(place));
-    return -1;
-}
-
-/* Answers why it was rejected, or -1. */
-static int count_measurement(const struct place *place, int cohort,
-                             const canary_measurement *measurement) {
-    uint32_t known = atomic_load_explicit(&place->observer->metric_count, memory_order_acquire);
-    int classified = (measurement->tp | measurement->fp | measurement->fn | measurement->tn) != 0;
-    const struct canary__declared *metric;
-
-    if (measurement->metric < 0 || (uint32_t)measurement->metric >= known) {
-        return CANARY_REJECTED_UNDECLARED;
-    }
-    metric = &place->observer->metrics[measurement->metric];
-    if (measurement->reserved != 0) {
-        return CANARY_REJECTED_ARGUMENT;
-    }
-    if (metric->kind == CANARY_METRIC_CLASSIFICATION) {
-        canary__counter *counters = canary__declared_slot(metric, place->slot, cohort);
-
-        if (measurement->value != 0 || !classified) {
-            return CANARY_REJECTED_KIND;
-        }
-        count(&counters[CANARY__COUNT_TP], measurement->tp, is_shared(place));
-        count(&counters[CANARY__COUNT_FP], measurement->fp, is_shared(place));
-        count(&counters[CANARY__COUNT_FN], measurement->fn, is_shared(place));
-        count(&counters[CANARY__COUNT_TN], measurement->tn, is_shared(place));
-        return -1;
-    }
-    if (classified) {
-        return CANARY_REJECTED_KIND;
-    }
-    switch (metric->kind) {
-    case CANARY_METRIC_PROPORTION:
-        return count_proportion(place, metric, cohort, measurement->value);
-    case CANARY_METRIC_DURATION:
-        return count_declared_duration(place, metric, cohort, measurement->value);
-    default:
-        return count_value(place, metric, cohort, measurement->value);
-    }
-}
-
-static __attribute__((noinline)) int count_measurements(const struct place *place, int cohort,
-                                                        const canary_outcome *outcome) {
-    int code = CANARY_OK;
-
-    if (outcome->measurements == NULL || outcome->measurement_count > CANARY_METRICS_MAX) {
-        return reject(place, CANARY_REJECTED_ARGUMENT);
-    }
-    for (uint32_t i = 0; i < outcome->measurement_count; i++) {
-        int cause = count_measurement(place, cohort, &outcome->measurements[i]);
-
-        if (cause >= 0) {
-            code = reject(place, cause);
-        }
-    }
-    return code;
 }
 
 /* -- outcomes -- */
@@ -349,52 +147,56 @@ static inline int outcome_fault(const canary_outcome *outcome, int cohort) {
     return -1;
 }
 
-static inline __attribute__((always_inline)) void count_outcome(const struct place *place,
+static inline __attribute__((always_inline)) void count_outcome(const struct canary__place *place,
                                                                 int cohort, int reason,
                                                                 const canary_outcome *outcome,
                                                                 int shared) {
-    struct canary__outcome_slot *slot = &slot_of(place)->cohorts[cohort];
+    struct canary__outcome_slot *slot = &canary__slot_of(place)->cohorts[cohort];
 
-    count(&slot->status[outcome->status], 1, shared);
-    count(&slot->reasons[reason], 1, shared);
+    canary__count(&slot->status[outcome->status], 1, shared);
+    canary__count(&slot->reasons[reason], 1, shared);
     if (outcome->duration_ns >= 0) {
-        count_duration(
+        canary__count_duration(
             &slot->duration, (uint64_t)outcome->duration_ns, &place->observer->duration,
             atomic_load_explicit(&place->observer->duration_thresholds, memory_order_acquire),
             shared);
     }
 }
 
-static __attribute__((noinline)) void count_shared(const struct place *place, int cohort,
+static __attribute__((noinline)) void count_shared(const struct canary__place *place, int cohort,
                                                    int reason, const canary_outcome *outcome) {
     count_outcome(place, cohort, reason, outcome, 1);
 }
 
 /* Out of line: an outcome with a fault, or that is none. */
-static __attribute__((noinline, cold)) int
-count_otherwise(const struct place *place, int fault, int cohort, const canary_outcome *outcome) {
+static __attribute__((noinline, cold)) int count_otherwise(const struct canary__place *place,
+                                                           int fault, int cohort,
+                                                           const canary_outcome *outcome) {
     if (fault != ONLY_MEASUREMENTS) {
-        return reject(place, fault);
+        return canary__reject(place, fault);
     }
-    return outcome->measurement_count == 0 ? CANARY_OK : count_measurements(place, cohort, outcome);
+    return outcome->measurement_count == 0 ? CANARY_OK
+                                           : canary__count_measurements(place, cohort, outcome);
 }
 
 /* Counts an outcome that has no fault, but for its measurements. */
-static inline void count_checked(const struct place *place, int cohort, int reason,
+static inline void count_checked(const struct canary__place *place, int cohort, int reason,
                                  const canary_outcome *outcome) {
-    if (LIKELY(!is_shared(place))) {
+    if (LIKELY(!canary__is_shared(place))) {
         count_outcome(place, cohort, reason, outcome, 0);
     } else {
         count_shared(place, cohort, reason, outcome);
     }
 }
 
-static inline int count_rest(const struct place *place, int cohort, const canary_outcome *outcome) {
-    return LIKELY(outcome->measurement_count == 0) ? CANARY_OK
-                                                   : count_measurements(place, cohort, outcome);
+static inline int count_rest(const struct canary__place *place, int cohort,
+                             const canary_outcome *outcome) {
+    return LIKELY(outcome->measurement_count == 0)
+               ? CANARY_OK
+               : canary__count_measurements(place, cohort, outcome);
 }
 
-static inline void sample(const struct place *place, int cohort, uint32_t hash) {
+static inline void sample(const struct canary__place *place, int cohort, uint32_t hash) {
     struct canary__shards *shards = place->observer->shards;
     uint32_t bank = atomic_load_explicit(&shards->bank, memory_order_relaxed);
 
@@ -418,7 +220,7 @@ static inline int decision_fault(const canary_decision *decision) {
 }
 
 int canary_record(canary_ctx *ctx, const canary_decision *decision, const canary_outcome *outcome) {
-    struct place place;
+    struct canary__place place;
     int fault;
 
     if (UNLIKELY(ctx == NULL || decision == NULL || outcome == NULL)) {
@@ -443,7 +245,7 @@ int canary_record(canary_ctx *ctx, const canary_decision *decision, const canary
 
 int canary_record_user(canary_ctx *ctx, const void *user_id, uint64_t user_id_size, int cohort,
                        const canary_outcome *outcome) {
-    struct place place;
+    struct canary__place place;
     uint64_t word;
     int fault;
 
@@ -470,7 +272,7 @@ int canary_record_user(canary_ctx *ctx, const void *user_id, uint64_t user_id_si
 }
 
 int canary_record_cohort(canary_ctx *ctx, int cohort, const canary_outcome *outcome) {
-    struct place place;
+    struct canary__place place;
     int fault;
 
     if (UNLIKELY(ctx == NULL || outcome == NULL)) {
@@ -488,7 +290,7 @@ int canary_record_cohort(canary_ctx *ctx, int cohort, const canary_outcome *outc
 }
 
 int canary_expose(canary_ctx *ctx, const canary_decision *decision) {
-    struct place place;
+    struct canary__place place;
     int fault;
 
     if (ctx == NULL || decision == NULL) {
@@ -499,10 +301,10 @@ int canary_expose(canary_ctx *ctx, const canary_decision *decision) {
     }
     fault = decision_fault(decision);
     if (fault >= 0) {
-        return reject(&place, fault);
+        return canary__reject(&place, fault);
     }
-    count(&slot_of(&place)->cohorts[decision->cohort].reasons[decision->reason], 1,
-          is_shared(&place));
+    canary__count(&canary__slot_of(&place)->cohorts[decision->cohort].reasons[decision->reason], 1,
+                  canary__is_shared(&place));
     if (says_user(decision)) {
         sample(&place, decision->cohort, decision->hash);
     }
