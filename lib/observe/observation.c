@@ -79,14 +79,24 @@ static void drop(struct canary__observation *observation, struct canary__pending
 }
 
 /* A program that ends closes one context after the other: of a locked database they wait together for
- * as long as one would. */
-static int asked_before(struct canary__observation *observation) {
-    int busy;
+ * as long as one would. What failed before the first of them is no reason not to wait. */
+static void flush_closed(struct canary__observation *observation) {
+    struct canary__observation_page *page = observation->page;
+    int64_t now = canary__store_machine_ns();
+    int how = CANARY__FLUSH_GATHER;
 
-    pthread_mutex_lock(&observation->page->report);
-    busy = observation->page->last_error == CANARY_E_BUSY;
-    pthread_mutex_unlock(&observation->page->report);
-    return busy ? CANARY__FLUSH_ONCE : 0;
+    pthread_mutex_lock(&page->report);
+    if (page->gave_up && now - page->gave_up_at < observation->store->busy_ns) {
+        how |= CANARY__FLUSH_ONCE;
+    }
+    pthread_mutex_unlock(&page->report);
+    if (canary__flush(observation, how, NULL) != CANARY_E_BUSY) {
+        return;
+    }
+    pthread_mutex_lock(&page->report);
+    page->gave_up = 1;
+    page->gave_up_at = canary__store_machine_ns();
+    pthread_mutex_unlock(&page->report);
 }
 
 /* Last of all, what was recorded until now; nobody else sees the context any more. */
@@ -104,8 +114,7 @@ static void closed(struct canary__follower *follower) {
             canary__store_lock(store);
             (void)canary__parcels_pending(observation, follower, follower->shown.revision);
             canary__store_unlock(store);
-            (void)canary__flush(observation, CANARY__FLUSH_GATHER | asked_before(observation),
-                                NULL);
+            flush_closed(observation);
             pthread_mutex_lock(&observation->page->flush);
             if (observer->shards->pending != NULL) {
                 drop(observation, observer->shards->pending);

@@ -84,6 +84,8 @@ struct canary__observation_page {
     uint32_t clock_jumps;
     int32_t last_error;
     char last_message[496];
+    int gave_up;        /* a context was closed before what it had was merged: */
+    int64_t gave_up_at; /* monotonic time of the last */
 };
 
 /* Of one store. Kept over fork. */

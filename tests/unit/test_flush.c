@@ -479,6 +479,37 @@ static void test_locked_trail(void **state) {
     assert_int_equal(stored_outcomes(unit->store, "r5"), 10);
 }
 
+static void *unlock_soon(void *db) {
+    usleep(200000);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return NULL;
+}
+
+/* That a tick met a lock is no reason for canary_close() not to wait for the next one to go. */
+static void test_locked_before_the_end(void **state) {
+    struct unit *unit = *state;
+    canary_store *measurements;
+    pthread_t thread;
+    sqlite3 *db = NULL;
+    canary_ctx *ctx;
+
+    (void)unit_begin_at(unit, name, 500);
+    ctx = unit_open(unit, name);
+    record_many(ctx, CANARY_NEW, 10, 0);
+    OK(canary_flush(unit->store, &error));
+    OK(canary__merge_store(unit->store, 1, &measurements, &error));
+    measurements->busy_ns = second / 100;
+    record_many(ctx, CANARY_NEW, 10, 0);
+    lock_metrics(unit, &db);
+    FAILS(CANARY_E_BUSY, "", "", canary_flush(unit->store, &error));
+    measurements->busy_ns = 20 * second;
+    assert_int_equal(pthread_create(&thread, NULL, unlock_soon, db), 0);
+    canary_close(&ctx);
+    pthread_join(thread, NULL);
+    sqlite3_close(db);
+    assert_int_equal(stored_outcomes(unit->store, name), 20);
+}
+
 /* Away for a day, and more generations than anybody has: memory stays bounded, sums stay right. */
 static void test_away_for_long(void **state) {
     struct unit *unit = *state;
@@ -692,6 +723,7 @@ int main(void) {
         UNIT_SQLITE_ONLY(test_two_clocks),
         UNIT_SQLITE_ONLY(test_locked),
         UNIT_SQLITE_ONLY(test_locked_at_the_end),
+        UNIT_SQLITE_ONLY(test_locked_before_the_end),
         UNIT_SQLITE_ONLY(test_locked_trail),
         UNIT_SQLITE_ONLY(test_away_for_long),
         UNIT_MEMORY_ONLY(test_too_many_generations),
