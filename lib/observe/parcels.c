@@ -320,5 +320,11 @@ void canary__parcels_cut(struct canary__follower *follower, uint64_t revision) {
     canary__observer_turn(pending->observer);
     pending->revision = follower->shown.revision;
     pending->resample = 1;
+    /* Where nobody ever flushes nobody else looks at how much waits. Tried only: a delivery under way may
+     * take long, and ends with a look of its own. */
+    if (over(pending, 1) && pthread_mutex_trylock(&observation->page->flush) == 0) {
+        keep_in_bounds(hooks, pending);
+        pthread_mutex_unlock(&observation->page->flush);
+    }
     canary__observer_unlock(pending->observer);
 }

@@ -597,6 +597,28 @@ static void test_too_many_generations(void **state) {
     canary_close(&ctx);
 }
 
+/* A program that has no watcher and never flushes, since it is only scraped: memory stays bounded. */
+static void test_never_flushed(void **state) {
+    struct unit *unit = *state;
+    canary_recording_info info;
+    canary_ctx *ctx;
+
+    (void)unit_begin_at(unit, name, 500);
+    ctx = unit_open(unit, name);
+    for (uint32_t i = 0; i < 2000; i++) {
+        record_many(ctx, CANARY_NEW, 3, 0);
+        unit_set(unit, name, 501 + i);
+    }
+    info = recording(ctx);
+    assert_in_range(info.waiting, 300, 1440);
+    assert_true(info.dropped > 0);
+    OK(canary_flush(unit->store, &error));
+    info = recording(ctx);
+    assert_int_equal(info.outcomes, 6000);
+    assert_int_equal(info.merged + info.dropped, 6000);
+    canary_close(&ctx);
+}
+
 /* A deleted file is made anew; what waited goes into it. */
 static void test_deleted(void **state) {
     struct unit *unit = *state;
@@ -727,6 +749,7 @@ int main(void) {
         UNIT_SQLITE_ONLY(test_locked_trail),
         UNIT_SQLITE_ONLY(test_away_for_long),
         UNIT_MEMORY_ONLY(test_too_many_generations),
+        UNIT_MEMORY_ONLY(test_never_flushed),
         UNIT_SQLITE_ONLY(test_deleted),
         UNIT_SQLITE_ONLY(test_damaged_row),
         UNIT_BOTH(test_users),
