@@ -64,8 +64,9 @@ static double ln_half_step(double a) {
     double i;
 
     /* gamma(a + 1/2) / gamma(a) = gamma(a + 3/2) / gamma(a + 1) * a / (a + 1/2) */
-    for (; a < 32; a++) {
+    while (a < 32) {
         shift -= log1p(1 / (2 * a));
+        a++;
     }
     i = 1 / (a * a);
     return shift + log(a) / 2 -

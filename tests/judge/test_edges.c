@@ -307,6 +307,12 @@ static void halves_that_differ_are_found(void **state) {
     }
     assert_true(found);
     assert_true(canary__judge_split_effect(&split) == 1); /* 2 and 0 in turn */
+    canary__judge_split_start(&restored);
+    for (int t = 0; t < 200; t++) {
+        canary__judge_split_add(&restored, usual.old, usual.old, 1);
+    }
+    /* Halves more alike than chance makes them are no reason to believe more than independence. */
+    assert_true(restored.squares == 0 && canary__judge_split_effect(&restored) == 1);
     saved[1] = NAN;
     assert_int_equal(canary__judge_split_restore(&restored, saved), CANARY__JUDGE_UNKNOWN);
     assert_true(restored.ticks == 0 && isnan(canary__judge_split_effect(&restored)));
