@@ -170,8 +170,8 @@ def arrays(store):
     before = figures(store, "cost")["new"]["n"]
     row = '{"metric": "cost", "cohort": "new", "value": 1}'
     for text, merged, part in (
-        (f'[{row},\n{row},\n {{"metric": "co', 2, "line 3: the input ends within it"),
-        (f'[{row}\n,{row}', 1, "line 2: the input ends within it"),
+        (f'[{row},\n{row},\n {{"metric": "co', 0, "line 3: the input ends within it"),
+        (f'[{row}\n,{row}', 0, "line 2: the input ends within it"),
         (f'[{row},\n7,\n"]",\n{row}]', 2, "line 2: it is no object"),
         (f'[{row},\n{{"metric": nan}},\n{row}]', 2, "line 2: it is no JSON"),
         (f'[{row},\n,{row},]', 2, "line 2: nothing stands between two commas"),
@@ -192,6 +192,21 @@ def arrays(store):
         result = store.run("import", "--format", "json", "--stdin", stdin=text.encode())
         equal(result.code, 2, f"{text!r}: exit 2")
         contains(result.err, "no rows", f"{text!r}: says so")
+
+
+def cut_off(store):
+    """What a sender that dies leaves of an array does not keep the whole from counting once."""
+    row = '{"metric": "cut", "cohort": "new", "value": 1}'
+    whole = "[" + ",\n".join([row] * 10500) + "]"
+    for key in ((), ("--key", "cut-off")):
+        before = figures(store, "cut")["new"]["n"] if figures(store, "cut") else 0
+        for size in (len(row) * 3, len(whole) - 30, len(whole)):
+            result = store.run("import", "--format", "json", "--stdin", "--declare", *key,
+                               stdin=whole[:size].encode())
+            equal(result.code, int(size < len(whole)), f"{size} bytes of a delivery {key}: exit")
+            if size < len(whole):
+                contains(result.err, "deliver all of it again", f"{size} bytes {key}: says what to do")
+        equal(figures(store, "cut")["new"]["n"], before + 10500, f"{key}: each row counts once")
 
 
 def csv(store):
@@ -332,6 +347,7 @@ with Store() as main:
     refused(main)
     declared_too_late(main)
     arrays(main)
+    cut_off(main)
     csv(main)
     usage(main)
     large(main)

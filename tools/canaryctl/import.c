@@ -169,6 +169,19 @@ int import_row(struct import *import, const struct fields *fields, uint64_t line
     return ++import->count == IMPORT_BATCH ? flush(import) : 0;
 }
 
+/* The rest of a delivery whose sender died may come under the same name, so that of its last batch nothing
+ * is merged: repeated whole it would be another one, and count its rows again. */
+static void cut_off(struct import *import, uint64_t line) {
+    char message[FIELDS_MESSAGE];
+    snprintf(message, sizeof(message),
+             "the input ends within it; nothing of the last %zu rows before it is merged",
+             import->count);
+    import_refuse(import, line, import->count > 0 ? message : "the input ends within it");
+    import->refused += import->count;
+    import->count = 0;
+    import->cut_off = true;
+}
+
 /* Reads all records; ends at the first failure that is not a row's own. */
 static int read_records(struct import *import) {
     struct text record = { 0 };
@@ -187,11 +200,14 @@ static int read_records(struct import *import) {
             continue;
         }
         import->total += got != INPUT_TRAILING;
+        if (got == INPUT_TRUNCATED) {
+            cut_off(import, line);
+            break;
+        }
         import_refuse(import, line,
-                      got == INPUT_RECORD     ? "nothing stands between two commas"
-                      : got == INPUT_TOO_LONG ? "it is longer than a mebibyte"
-                      : got == INPUT_TRUNCATED
-                          ? "the input ends within it"
+                      got == INPUT_RECORD ? "nothing stands between two commas"
+                      : got == INPUT_TOO_LONG
+                          ? "it is longer than a mebibyte"
                           : "something follows the end of the array; it is not read");
         if (got != INPUT_TOO_LONG && got != INPUT_RECORD)
             break;
@@ -258,7 +274,10 @@ static int finish(struct import *import) {
         return 0;
     if (!say_mode.json && import->refused > IMPORT_SHOWN)
         fprintf(stderr, "and %" PRIu64 " more refused\n", import->refused - IMPORT_SHOWN);
-    if (!say_mode.json)
+    if (!say_mode.json && import->cut_off)
+        fputs("next: deliver all of it again; what is merged already is not counted again\n",
+              stderr);
+    else if (!say_mode.json)
         fprintf(stderr, "next: correct these rows%s and import them %s\n",
                 import->undeclared && !import->declare
                     ? ", or let them declare metrics (--declare),"

@@ -45,6 +45,7 @@ struct import {
     uint64_t repeated;
     uint64_t refused;
     bool undeclared; /* some for want of --declare */
+    bool cut_off;    /* the input ended within an array */
     /* Refusals of this batch, until those of the store are known. */
     struct refusal waiting[IMPORT_SHOWN];
     size_t waiting_count;
