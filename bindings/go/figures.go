@@ -117,7 +117,7 @@ type Exposure struct {
 // All of it is merged once and only once, however often a flush fails and is repeated. The library's
 // thread does it every ten seconds; for programs with NoWatcher, for tests, and before a planned end.
 func (s *Store) Flush(ctx context.Context) error {
-	return s.do(ctx, reading, "flush", "", func(c *C.canary_store, e *C.canary_error) C.int {
+	return s.do(ctx, measuring, "flush", "", func(c *C.canary_store, e *C.canary_error) C.int {
 		return C.canary_flush(c, e)
 	})
 }
@@ -222,7 +222,7 @@ func (s *Store) Metrics(ctx context.Context, rollout string, query Query) (Metri
 		return Metrics{}, err
 	}
 	told := make(chan Metrics, 1)
-	rows, err := collect[MetricRow](ctx, s, "metrics", rollout, func(c *C.canary_store, list C.uintptr_t,
+	rows, err := collectIn[MetricRow](ctx, s, measuring, "metrics", rollout, func(c *C.canary_store, list C.uintptr_t,
 		e *C.canary_error) C.int {
 		var values cCall
 		defer values.release()
@@ -259,7 +259,7 @@ func (s *Store) Exposure(ctx context.Context, rollout string, query Query) (Expo
 		return Exposure{}, err
 	}
 	result := make(chan Exposure, 1)
-	err = s.do(ctx, reading, "exposure", rollout, func(c *C.canary_store, e *C.canary_error) C.int {
+	err = s.do(ctx, measuring, "exposure", rollout, func(c *C.canary_store, e *C.canary_error) C.int {
 		var values cCall
 		defer values.release()
 		question := asked

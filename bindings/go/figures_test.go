@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -116,6 +117,60 @@ func TestFiguresByGeneration(t *testing.T) {
 	}
 }
 
+// Each figure is the one that it is called.
+func TestEveryFigure(t *testing.T) {
+	quarter := rolloutAt(t, "", 10*canary.Percent, nil)
+	metrics(t, quarter)
+	for i := range 1000 {
+		counted(t, quarter.RecordCohort(false, canary.Outcome{Duration: time.Duration(i+1) * time.Millisecond}))
+	}
+	counted(t, quarter.RecordCohort(true, canary.Outcome{Duration: 2 * time.Hour}))
+	for i := range 4 {
+		counted(t, quarter.RecordCohort(true, canary.Outcome{Status: canary.StatusNone,
+			Values: []canary.Value{canary.Number("quality", float64(i+1)), canary.Classified("f1", 8, 2, 4, 0)}}))
+	}
+	found := figures(t, quarter, canary.Query{})
+	duration, quality, f1 := row(t, found, "duration"), row(t, found, "quality").New, row(t, found, "f1").New
+	for _, c := range []struct{ got, want float64 }{
+		{duration.Old.P50, 0.5}, {duration.Old.P90, 0.9}, {duration.Old.P95, 0.95}, {duration.Old.P99, 0.99},
+		{duration.Old.P999, 0.999},
+	} {
+		if math.Abs(c.got/c.want-1) > 0.0081 {
+			t.Errorf("a quantile is %v, not %v", c.got, c.want)
+		}
+	}
+	if duration.New.Overflow != 1 || !math.IsInf(duration.New.P50, 1) || duration.Old.Overflow != 0 {
+		t.Errorf("%+v", duration.New)
+	}
+	if math.Abs(quality.Variance-5.0/3) > 1e-9 || quality.Minimum != 1 || quality.Maximum != 4 || quality.Mean != 2.5 {
+		t.Errorf("%+v", quality)
+	}
+	if f1.Precision != 0.8 || math.Abs(f1.Recall-2.0/3) > 1e-12 {
+		t.Errorf("%+v", f1)
+	}
+	// More old users than the sample keeps, and few new ones.
+	const users = 30000
+	for i := range users {
+		counted(t, quarter.Expose(quarter.Explain(fmt.Sprint("user-", i))))
+	}
+	counted(t, quarter.RecordUser("user-0", true, canary.Outcome{}))
+	counted(t, quarter.RecordUser("user-0", false, canary.Outcome{}))
+	figures(t, quarter, canary.Query{})
+	shown := must(quarter.Exposure(background, canary.Query{}))(t)
+	if shown.UsersOldError < 100 || shown.UsersNewError != 0 ||
+		shown.Exact || shown.SampleShare >= 1 || shown.SampledOld < 4000 || shown.SampledNew > 2000 ||
+		math.Abs(shown.UsersTotal-users) > 5*shown.UsersTotalError {
+		t.Errorf("%+v", shown)
+	}
+	few := halfway(t, nil)
+	counted(t, few.RecordUser("alice", true, canary.Outcome{}))
+	counted(t, few.RecordUser("alice", false, canary.Outcome{}))
+	figures(t, few, canary.Query{})
+	if shown := must(few.Exposure(background, canary.Query{}))(t); shown.SampledBoth != 1 || shown.UsersTotal != 1 {
+		t.Errorf("%+v", shown)
+	}
+}
+
 func TestImport(t *testing.T) {
 	half := halfway(t, nil)
 	store := half.Store()
@@ -150,6 +205,22 @@ func TestImport(t *testing.T) {
 	}
 	if wait := row(t, found, "wait"); wait.New.Sum != 0.25 || wait.Kind != canary.KindDuration {
 		t.Errorf("%+v", wait)
+	}
+	hour := must(store.Metrics(background, "r", canary.Query{Metric: "error", To: time.Now().Add(-time.Minute)}))(t)
+	if failed := row(t, hour, "error"); failed.New.N != 1000 {
+		t.Errorf("%+v is not what it was an hour ago", failed)
+	}
+	ranged := canary.ImportRow{New: true, Metric: "cost", Kind: canary.KindValue, Declare: true, Unit: "usd",
+		Minimum: 1, Maximum: 10, Resolution: 0.5, Value: 2.2}
+	lower, higher := ranged, ranged
+	lower.Value, higher.Value = 0.5, 11
+	limits := must(store.Import(background, "r", "", []canary.ImportRow{ranged, lower, higher}))(t)
+	if limits.Refused[0] != nil || limits.Refused[1] == nil || limits.Refused[2] == nil {
+		t.Errorf("%+v", limits)
+	}
+	if cost := row(t, must(store.Metrics(background, "r", canary.Query{}))(t), "cost"); cost.Unit != "usd" ||
+		cost.New.Sum != 2 {
+		t.Errorf("%+v", cost)
 	}
 	if again := must(store.Import(background, "r", "nightly-1", rows))(t); !again.Repeated {
 		t.Errorf("%+v", again)

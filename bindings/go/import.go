@@ -72,7 +72,7 @@ func (s *Store) Import(ctx context.Context, rollout, key string, rows []ImportRo
 	}
 	rows = append([]ImportRow(nil), rows...) // the caller may go on before the call does
 	result := make(chan Imported, 1)
-	err := s.do(ctx, changing, "import", rollout, func(c *C.canary_store, e *C.canary_error) C.int {
+	err := s.do(ctx, measuring, "import", rollout, func(c *C.canary_store, e *C.canary_error) C.int {
 		var values cCall
 		defer values.release()
 		words := map[string]*C.char{"": nil}
@@ -199,7 +199,7 @@ func (s *Store) BaselineCapture(ctx context.Context, rollout string, from, to ti
 	if err != nil {
 		return Baseline{}, err
 	}
-	return s.baseline(ctx, changing, "capture baseline", rollout, func(c *C.canary_store, v *cCall,
+	return s.baseline(ctx, "capture baseline", rollout, func(c *C.canary_store, v *cCall,
 		out *C.canary_baseline_info) C.int {
 		var cOptions C.canary_change_options
 		C.canary_change_options_init(&cOptions, C.uint32_t(C.sizeof_canary_change_options))
@@ -215,16 +215,16 @@ func (s *Store) BaselineRead(ctx context.Context, rollout string) (Baseline, err
 	if err := checkText("read baseline", rollout, rollout); err != nil {
 		return Baseline{}, err
 	}
-	return s.baseline(ctx, reading, "read baseline", rollout, func(c *C.canary_store, v *cCall,
+	return s.baseline(ctx, "read baseline", rollout, func(c *C.canary_store, v *cCall,
 		out *C.canary_baseline_info) C.int {
 		return C.canary_baseline_read(c, v.name, out, v.error)
 	})
 }
 
-func (s *Store) baseline(ctx context.Context, way lane, op, rollout string,
+func (s *Store) baseline(ctx context.Context, op, rollout string,
 	call func(*C.canary_store, *cCall, *C.canary_baseline_info) C.int) (Baseline, error) {
 	result := make(chan Baseline, 1)
-	err := s.do(ctx, way, op, rollout, func(c *C.canary_store, e *C.canary_error) C.int {
+	err := s.do(ctx, measuring, op, rollout, func(c *C.canary_store, e *C.canary_error) C.int {
 		values := cCall{error: e}
 		defer values.release()
 		values.name = values.exactly(rollout)

@@ -73,8 +73,13 @@ type Report struct {
 // behind writes to nothing its caller has.
 func collect[T any](ctx context.Context, s *Store, op, name string,
 	call func(*C.canary_store, C.uintptr_t, *C.canary_error) C.int) ([]T, error) {
+	return collectIn[T](ctx, s, reading, op, name, call)
+}
+
+func collectIn[T any](ctx context.Context, s *Store, way lane, op, name string,
+	call func(*C.canary_store, C.uintptr_t, *C.canary_error) C.int) ([]T, error) {
 	result := make(chan []T, 1)
-	err := s.do(ctx, reading, op, name, func(c *C.canary_store, e *C.canary_error) C.int {
+	err := s.do(ctx, way, op, name, func(c *C.canary_store, e *C.canary_error) C.int {
 		list := &listing[T]{ctx: ctx}
 		handle := cgo.NewHandle(list)
 		defer handle.Delete()

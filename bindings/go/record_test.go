@@ -10,6 +10,7 @@ import (
 	"math"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -437,6 +438,39 @@ func TestManyGoroutinesRecord(t *testing.T) {
 	shown := must(rollout.Exposure(background, canary.Query{}))(t)
 	if math.Abs(shown.UsersTotal-all) > 5*shown.UsersTotalError+1 {
 		t.Errorf("%v users +- %v", shown.UsersTotal, shown.UsersTotalError)
+	}
+}
+
+// Threads that end, and more of them at once than can have memory of their own.
+func TestThreadsThatEnd(t *testing.T) {
+	const threads, each = 200, 50
+	rollout := halfway(t, nil)
+	decision := rollout.Explain("alice")
+	for range 2 {
+		var group, begun sync.WaitGroup
+		begun.Add(threads)
+		for range threads {
+			group.Add(1)
+			go func() {
+				defer group.Done()
+				runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+				for i := range each {
+					counted(t, rollout.Record(decision, canary.Outcome{Duration: time.Second}))
+					if i == 0 {
+						begun.Done()
+						begun.Wait()
+					}
+				}
+			}()
+		}
+		group.Wait()
+	}
+	if info := must(rollout.Recording())(t); info.Threads != 128 || !info.Sharing {
+		t.Errorf("%+v", info)
+	}
+	if duration := row(t, figures(t, rollout, canary.Query{}), "duration").New; duration.N != 2*threads*each ||
+		duration.Sum != 2*threads*each {
+		t.Errorf("%+v", duration)
 	}
 }
 

@@ -25,6 +25,13 @@ func (late) Error() string { return "late" }
 
 func (late) Timeout() bool { return true }
 
+// early is one that is no timeout, and says so.
+type early struct{}
+
+func (early) Error() string { return "early" }
+
+func (early) Timeout() bool { return false }
+
 func TestRequests(t *testing.T) {
 	past, cancel := context.WithDeadline(background, time.Unix(1, 0))
 	defer cancel()
@@ -47,6 +54,9 @@ func TestRequests(t *testing.T) {
 		{"deadline of a file", background, os.ErrDeadlineExceeded, canary.StatusTimeout},
 		{"network", background, refused, canary.StatusTimeout},
 		{"among others", background, errors.Join(errors.New("no"), late{}), canary.StatusTimeout},
+		{"beside one that is none", background, errors.Join(early{}, context.DeadlineExceeded), canary.StatusTimeout},
+		{"beside a file's that is none", background, errors.Join(early{}, os.ErrDeadlineExceeded), canary.StatusTimeout},
+		{"none", background, early{}, canary.StatusError},
 		{"after the deadline", past, errors.New("no rows"), canary.StatusTimeout},
 		{"this library's own", background, canary.ErrBusy, canary.StatusTimeout},
 	} {

@@ -23,13 +23,15 @@ const (
 	reading lane = iota
 	changing
 	lowering
+	measuring // in the metrics database, which is apart so that nothing of it delays the others
 	laneCount
 )
 
 type lanes [laneCount]chan struct{}
 
 func newLanes() lanes {
-	return lanes{make(chan struct{}, 4), make(chan struct{}, 1), make(chan struct{}, 256)}
+	return lanes{make(chan struct{}, 4), make(chan struct{}, 1), make(chan struct{}, 256),
+		make(chan struct{}, 4)}
 }
 
 func (l *lanes) enter(ctx context.Context, way lane) (release func(), err error) {

@@ -78,6 +78,21 @@ func TestWithoutARollout(t *testing.T) {
 	}
 }
 
+func TestReplicaSaysThatItDoesNotRecord(t *testing.T) {
+	replica := canarytest.Replica(t, "checkout", canary.Everybody)
+	show := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		httpmw.Request(r.Context(), "checkout").Measure(canary.Number("cost", 1))
+		fmt.Fprint(w, httpmw.ShouldUseNew(r.Context(), "checkout"))
+	})
+	if got := get(t, httpmw.New(replica, byHeader)(show), "alice"); got != "true" {
+		t.Error(got)
+	}
+	get(t, httpmw.New(replica, byHeader, httpmw.WithoutRecording())(show), "alice")
+	if info, _ := replica.Recording(); info.Dropped != 1 {
+		t.Errorf("%+v", info)
+	}
+}
+
 func TestManyRequests(t *testing.T) {
 	replica := canarytest.Replica(t, "checkout", 50*canary.Percent)
 	server := httptest.NewServer(httpmw.New(replica, byHeader)(http.HandlerFunc(

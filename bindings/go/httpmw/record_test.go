@@ -72,8 +72,12 @@ func TestRecordsHowRequestsEnd(t *testing.T) {
 		"hints before":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(502) }, counts{Error: 1}},
 		"too late a 500":   {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x"); w.WriteHeader(500) }, counts{OK: 1}},
 		"500 after String": {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x"); w.WriteHeader(500) }, counts{OK: 1}},
-		"500 after Flush":  {func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); w.WriteHeader(500) }, counts{OK: 1}},
-		"panic":            {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, counts{Error: 1}},
+		"500 after ReadFrom": {func(w http.ResponseWriter, _ *http.Request) {
+			w.(io.ReaderFrom).ReadFrom(strings.NewReader("x"))
+			w.WriteHeader(500)
+		}, counts{OK: 1}},
+		"500 after Flush": {func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); w.WriteHeader(500) }, counts{OK: 1}},
+		"panic":           {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, counts{Error: 1}},
 		"set by the handler": {func(w http.ResponseWriter, r *http.Request) {
 			httpmw.Request(r.Context(), "r").SetStatus(canary.StatusTimeout)
 			w.WriteHeader(500)
@@ -203,6 +207,7 @@ func TestWritersStayWhatTheyAre(t *testing.T) {
 		}
 		defer connection.Close()
 		io.WriteString(connection, "HTTP/1.1 418 taken over\r\n\r\n")
+		w.WriteHeader(500) // to nobody
 	})
 	connection, err := net.Dial("tcp", strings.TrimPrefix(taken, "http://"))
 	if err != nil {
@@ -212,6 +217,12 @@ func TestWritersStayWhatTheyAre(t *testing.T) {
 	io.WriteString(connection, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	if line, _ := bufio.NewReader(connection).ReadString('\n'); !strings.Contains(line, "418") {
 		t.Error(line)
+	}
+	for begin := time.Now(); canarytest.Outcomes(t, rollout) != (cohorts{New: counts{OK: 1}, Old: counts{OK: 1}}); {
+		if time.Since(begin) > 10*time.Second {
+			t.Fatalf("%+v", canarytest.Outcomes(t, rollout))
+		}
+		time.Sleep(time.Millisecond)
 	}
 	for _, plain := range []http.ResponseWriter{bare{httptest.NewRecorder()}, hijacks{}, pushes{}, both{}, three{}} {
 		httpmw.New(rollout, byHeader)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

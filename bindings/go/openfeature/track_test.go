@@ -126,6 +126,14 @@ func TestTrackingMetrics(t *testing.T) {
 	if failed := figuresOf(t, store, "skills", "error").New; failed.N != 1 {
 		t.Errorf("%+v: a metric is no outcome", failed)
 	}
+	c.Track(background, "quality", user("user-1"), details(3, "quality", 1))
+	if quality := figuresOf(t, store, "skills", "quality").Old; quality.N != 1 || quality.Sum != 3 {
+		t.Errorf("%+v: counted twice", quality)
+	}
+	c.Track(background, "ok", user("user-1"), details(1e-12))
+	if took := figuresOf(t, store, "skills", "duration").Old; took.N != 1 {
+		t.Errorf("%+v: not measured", took)
+	}
 	if found := merged(t, store, "search"); found.Rejected != 0 {
 		t.Errorf("%d rejected", found.Rejected)
 	}
@@ -148,8 +156,9 @@ func TestTrackingNeverFails(t *testing.T) {
 	}
 	c.Track(background, "cost", user("alice"), of.TrackingEventDetails{})
 	c.Track(background, "f1", user("alice"), details(0, "tp", "9"))
+	c.Track(background, "f1", user("alice"), details(0, "tp", 1.5))
 	found := merged(t, store, "skills")
-	if found.Rejected != 3+3+5+8+2 {
+	if found.Rejected != 3+3+5+8+3 {
 		t.Errorf("%d rejected", found.Rejected)
 	}
 	if failed, _ := found.Row("error"); failed.New.N != 1 || failed.Old.N != 0 {
@@ -158,6 +167,13 @@ func TestTrackingNeverFails(t *testing.T) {
 	// Where nobody gets the new path, nobody has to be known.
 	if figuresOf(t, store, "shut", "error").Old.N != 3 {
 		t.Error("not counted where everybody is old")
+	}
+	if _, err := store.SetFlag(background, "search", false); err != nil {
+		t.Fatal(err)
+	}
+	c.Track(background, "ok", of.EvaluationContext{}, details(1, "flag", "search"))
+	if figuresOf(t, store, "search", "error").Old.N != 1 {
+		t.Error("not counted where a kill makes everybody old")
 	}
 	for _, once := range []string{"event=clicked", "rollout=none", "rollout=7"} {
 		if strings.Count(log.String(), once) != 1 {
