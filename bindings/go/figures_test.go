@@ -122,7 +122,7 @@ func TestEveryFigure(t *testing.T) {
 	quarter := rolloutAt(t, "", 10*canary.Percent, nil)
 	metrics(t, quarter)
 	for i := range 1000 {
-		counted(t, quarter.RecordCohort(false, canary.Outcome{Duration: time.Duration(i+1) * time.Millisecond}))
+		counted(t, quarter.RecordCohort(false, canary.Outcome{Duration: time.Duration((i+1)*(i+1)) * time.Millisecond}))
 	}
 	counted(t, quarter.RecordCohort(true, canary.Outcome{Duration: 2 * time.Hour}))
 	for i := range 4 {
@@ -132,8 +132,8 @@ func TestEveryFigure(t *testing.T) {
 	found := figures(t, quarter, canary.Query{})
 	duration, quality, f1 := row(t, found, "duration"), row(t, found, "quality").New, row(t, found, "f1").New
 	for _, c := range []struct{ got, want float64 }{
-		{duration.Old.P50, 0.5}, {duration.Old.P90, 0.9}, {duration.Old.P95, 0.95}, {duration.Old.P99, 0.99},
-		{duration.Old.P999, 0.999},
+		{duration.Old.P50, 250}, {duration.Old.P90, 810}, {duration.Old.P95, 902.5}, {duration.Old.P99, 980.1},
+		{duration.Old.P999, 998},
 	} {
 		if math.Abs(c.got/c.want-1) > 0.0081 {
 			t.Errorf("a quantile is %v, not %v", c.got, c.want)
