@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether evidence keeps its promises when it is looked at after every tick: how often a healthy
- * release would be rolled back, and how many requests harm costs until it is found. Seeds are fixed:
- * each run on each machine prints the same. A missed promise fails. */
+ * release would be rolled back, and how many requests harm costs until it is found. Seeds are fixed.
+ * A missed promise fails. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +35,7 @@ struct outcome {
     int runs;
     int rolled_back;
     int by_peeking; /* a z test below alpha after some tick */
+    int in_time;    /* rolled back before the self-test spoke, which then holds such rules */
     int self_tests; /* halves of the old cohort that "differ" */
     double effect;  /* mean design effect at the end */
 };
@@ -80,6 +81,7 @@ static void live(const struct world *world, struct chance *chance, struct outcom
     int rolled_back = 0;
     int peeked = 0;
     int differs = 0;
+    int in_time = 0;
 
     canary__judge_evidence_start(&evidence);
     canary__judge_split_start(&split);
@@ -105,6 +107,7 @@ static void live(const struct world *world, struct chance *chance, struct outcom
         }
         canary__judge_evidence_weigh(&evidence, world->ticks, &weight);
         rolled_back |= canary__judge_is_proven(weight.ln_w, alpha) == CANARY__JUDGE_YES;
+        in_time |= rolled_back && !differs;
         if (world->corrected) {
             canary__judge_split_add(&split, a, b, 1);
             differs |=
@@ -119,6 +122,7 @@ static void live(const struct world *world, struct chance *chance, struct outcom
     }
     outcome->runs++;
     outcome->rolled_back += rolled_back;
+    outcome->in_time += in_time;
     outcome->by_peeking += peeked;
     outcome->self_tests += differs;
     outcome->effect += canary__judge_split_effect(&split);
@@ -138,7 +142,8 @@ static void healthy(const struct world *world, int runs, uint64_t seed) {
     printf("%-40s %5.1f %%  peeked z test %5.1f %%", world->name, 100 * part,
            100.0 * outcome.by_peeking / runs);
     if (world->corrected) {
-        printf("  self-test %4.1f %%, D %.2f", 100.0 * outcome.self_tests / runs,
+        printf("  self-test %4.1f %%, before it %4.1f %%, D %.2f",
+               100.0 * outcome.self_tests / runs, 100.0 * outcome.in_time / runs,
                outcome.effect / runs);
     }
     if (world->compared) {
