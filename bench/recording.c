@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What recording an outcome costs, alone and behind its decision. */
+#include <pthread.h>
 #include <stdio.h>
 
 #include "lib/outcomes.h"
@@ -24,6 +25,52 @@ enum {
     DECIDE_USER,
     CASES
 };
+
+/* -- more threads than have memory of their own -- */
+
+static pthread_barrier_t together;
+
+static void *hold_slot(void *data) {
+    bench_record(data, 8);
+    pthread_barrier_wait(&together); /* all have one */
+    pthread_barrier_wait(&together); /* the measurement is over */
+    return NULL;
+}
+
+static void *measure_shared(void *data) {
+    static struct bench_case shared[] = {
+        { .name = "canary_record() by the 129th thread", .work = bench_record },
+    };
+
+    shared[0].data = data;
+    bench_rounds(shared, 1, ROUNDS, TURN_NS);
+    bench_heading("A thread that shares its memory with others");
+    bench_figure(shared[0].name, "ns", bench_time(&shared[0]));
+    return NULL;
+}
+
+static void sharing(struct bench_outcomes *all) {
+    enum { HOLDERS = CANARY_RECORDING_THREADS - 1 }; /* this thread has one, too */
+    static pthread_t holders[HOLDERS];
+    pthread_t late;
+
+    pthread_barrier_init(&together, NULL, HOLDERS + 1);
+    for (int i = 0; i < HOLDERS; i++) {
+        if (pthread_create(&holders[i], NULL, hold_slot, all) != 0) {
+            bench_die("thread", "cannot be started");
+        }
+    }
+    pthread_barrier_wait(&together);
+    if (pthread_create(&late, NULL, measure_shared, all) != 0) {
+        bench_die("thread", "cannot be started");
+    }
+    pthread_join(late, NULL);
+    pthread_barrier_wait(&together);
+    for (int i = 0; i < HOLDERS; i++) {
+        pthread_join(holders[i], NULL);
+    }
+    pthread_barrier_destroy(&together);
+}
 
 int main(int argc, char **argv) {
     static struct bench_case cases[CASES] = {
@@ -71,6 +118,7 @@ int main(int argc, char **argv) {
              bench_time(&cases[DECIDE_RECORD]).median, bench_time(&cases[DECIDE]).median);
     bench_at_most("a decision and a record of its cohort: 1.5 decisions", figure,
                   bench_ratio(&cases[DECIDE_RECORD], &cases[DECIDE]).median, 1.5);
+    sharing(all);
     canary_close(&all->ctx);
     return bench_end();
 }
