@@ -44,14 +44,14 @@ int canary__judge_curve_add(struct canary__judge_curve *curve,
 /* The polynomial of degree 5 with the value and both derivatives of its two neighbours. */
 static double value_at(const struct canary__judge_curve *curve, double ln_r) {
     double place = (ln_r - first_point) / spacing;
-    int i = (int)place;
+    int i;
     double t;
     double u;
 
     if (!(place >= 0) || !(place <= CANARY__JUDGE_CURVE_POINTS - 1)) {
         return NAN;
     }
-    i = i < CANARY__JUDGE_CURVE_POINTS - 1 ? i : i - 1;
+    i = place < CANARY__JUDGE_CURVE_POINTS - 1 ? (int)place : CANARY__JUDGE_CURVE_POINTS - 2;
     t = place - i;
     u = 1 - t;
     return u * u * u *
