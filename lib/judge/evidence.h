@@ -56,10 +56,13 @@ double canary__judge_ln_alternative(int j);
  * `effect` is the design effect, known before the tick: dividing the step by it is the power 1/effect
  * of a variable with expectation 1, whose expectation is at most 1 (Jensen). */
 
-/* Is the rate of the new cohort above `margin` times that of the old one? */
+/* Is the rate of the new cohort above `margin` times that of the old one? Users differ for good, and a
+ * small new cohort has its share of them by chance; a margin of 1 takes that for harm in the end, since it
+ * is a difference. See bench/judge/simulate.c for how often. */
 int canary__judge_step_above(const struct canary__judge_tick *tick, double margin, double effect,
                              struct canary__judge_step *step);
-/* Is it below `margin` times that of the old one? Proves that an advance does no such harm. */
+/* Is it below `margin` times that of the old one? Proves that an advance does no such harm, by ln_e:
+ * that it did none lately, which is what ln_m would say, is no reason to advance. */
 int canary__judge_step_below(const struct canary__judge_tick *tick, double margin, double effect,
                              struct canary__judge_step *step);
 /* Is a rate above `limit`, 0 < limit < 0.95, whatever the old cohort does? */
