@@ -25,6 +25,11 @@ func (late) Error() string { return "late" }
 
 func (late) Timeout() bool { return true }
 
+// sleepy is a context whose timer has not come yet.
+type sleepy struct{ context.Context }
+
+func (sleepy) Deadline() (time.Time, bool) { return time.Unix(1, 0), true }
+
 // early is one that is no timeout, and says so.
 type early struct{}
 
@@ -58,6 +63,8 @@ func TestRequests(t *testing.T) {
 		{"beside a file's that is none", background, errors.Join(early{}, os.ErrDeadlineExceeded), canary.StatusTimeout},
 		{"none", background, early{}, canary.StatusError},
 		{"after the deadline", past, errors.New("no rows"), canary.StatusTimeout},
+		{"after a deadline that nobody told of", sleepy{background}, errors.New("no rows"), canary.StatusTimeout},
+		{"cancelled before the deadline", sleepy{gone}, errors.New("no rows"), canary.StatusError},
 		{"this library's own", background, canary.ErrBusy, canary.StatusTimeout},
 	} {
 		half := halfway(t, nil)
