@@ -33,11 +33,14 @@ static int find_generation(struct canary__pending *pending, struct canary__parce
 
     if (pending->known_generation == 0 || parcel->revision == 0 ||
         parcel->revision != pending->known_revision) {
-        if (busy) {
-            return CANARY_E_BUSY;
+        code = busy ? CANARY_E_BUSY
+                    : canary__merge_generation(pending->follower->store, pending->follower->name,
+                                               parcel->revision, generation, error);
+        if (code != CANARY_OK && pending->closing && parcel->revision != 0) {
+            /* There is no next time. The revision names a generation that begins a little late. */
+            *generation = parcel->revision;
+            return CANARY_OK;
         }
-        code = canary__merge_generation(pending->follower->store, pending->follower->name,
-                                        parcel->revision, generation, error);
         if (code != CANARY_OK) {
             return code;
         }

@@ -111,8 +111,13 @@ static void closed(struct canary__follower *follower) {
     if (canary__observation_delivers(store) && records(follower)) {
         observation = canary__observation_of(store);
         if (observation != NULL) {
+            struct canary__pending *pending;
+
             canary__store_lock(store);
-            (void)canary__parcels_pending(observation, follower, follower->shown.revision);
+            pending = canary__parcels_pending(observation, follower, follower->shown.revision);
+            if (pending != NULL) {
+                pending->closing = 1;
+            }
             canary__store_unlock(store);
             flush_closed(observation);
             pthread_mutex_lock(&observation->page->flush);

@@ -56,6 +56,7 @@ struct canary__pending {
     uint64_t known_revision; /* the last one whose generation was looked up */
     uint64_t known_generation;
     uint32_t ready;      /* parcels at the head of the list that are being delivered */
+    int closing;         /* this delivery is its last */
     uint32_t complained; /* set of metrics that this was logged of */
 };
 

@@ -215,12 +215,33 @@ static int take_gone(void *user_data, const canary_storage_row *row) {
     return ++gone->count == SCATTERED;
 }
 
-static int remove_old(struct look *look, int table, const char *rollout) {
-    struct gone gone = { .before = look->now - HOURS_FOR,
-                         .key = START,
-                         .time = START,
-                         .ordered = 1,
-                         .left = look->left };
+static int take_start(void *user_data, const canary_storage_row *row) {
+    int64_t *start = user_data;
+
+    *start = row->count > START ? row->values[START].integer : 0;
+    return 1;
+}
+
+/* What is too old to be kept is told by the newest hour there is, not by this process's clock alone: one
+ * that is years ahead must not take everybody's figures away. It would have to run for a week until what
+ * it recorded itself becomes an hour. Figures of a rollout that nobody records any more stay. */
+static int find_oldest(struct look *look, const char *rollout, int64_t *oldest) {
+    const canary_storage_value key = canary__value_text(rollout);
+    const canary_storage_range range = {
+        .size = (uint32_t)sizeof range, .key_count = 1, .key = &key, .descending = 1, .limit = 1
+    };
+    int64_t newest = INT64_MIN + HOURS_FOR;
+    int code = look->store->methods.read(look->transaction, CANARY_TABLE_HOURS, &range, take_start,
+                                         &newest, look->error);
+
+    *oldest = (newest < look->now ? newest : look->now) - HOURS_FOR;
+    return code;
+}
+
+static int remove_old(struct look *look, int table, const char *rollout, int64_t oldest) {
+    struct gone gone = {
+        .before = oldest, .key = START, .time = START, .ordered = 1, .left = look->left
+    };
     int code = read_rows(look, table, rollout, NULL, take_gone, &gone);
 
     look->left -= gone.count < look->left ? gone.count : look->left;
@@ -308,12 +329,13 @@ static int next_rollout(struct look *look, char *rollout) {
 }
 
 static int retain_rollout(struct look *look, const char *rollout) {
-    int code = CANARY_OK;
+    int64_t oldest = 0;
+    int code = find_oldest(look, rollout, &oldest);
 
     /* The coarse ones first: what comes into them now is not moved on at once. */
     for (int table = CANARY_TABLE_HOURS; table >= CANARY_TABLE_TICKS && code == CANARY_OK;
          table--) {
-        code = remove_old(look, table, rollout);
+        code = remove_old(look, table, rollout, oldest);
     }
     if (code == CANARY_OK) {
         code = fold(look, CANARY_TABLE_MINUTES, CANARY_TABLE_HOURS, rollout, MINUTES_FOR, HOUR);

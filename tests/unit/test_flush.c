@@ -510,6 +510,24 @@ static void test_locked_before_the_end(void **state) {
     assert_int_equal(stored_outcomes(unit->store, name), 20);
 }
 
+/* The metrics are free, and only the trail, which names generations, is not: nothing is lost. */
+static void test_closed_with_locked_trail(void **state) {
+    struct unit *unit = *state;
+    sqlite3 *db = NULL;
+    canary_ctx *ctx;
+
+    (void)unit_begin_at(unit, name, 500);
+    ctx = unit_open(unit, name);
+    record_many(ctx, CANARY_NEW, 10, 0);
+    assert_int_equal(sqlite3_open_v2(unit->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    unit->store->busy_ns = 1000000;
+    canary_close(&ctx);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_close(db);
+    assert_int_equal(stored_outcomes(unit->store, name), 10);
+}
+
 /* Away for a day, and more generations than anybody has: memory stays bounded, sums stay right. */
 static void test_away_for_long(void **state) {
     struct unit *unit = *state;
@@ -747,6 +765,7 @@ int main(void) {
         UNIT_SQLITE_ONLY(test_locked_at_the_end),
         UNIT_SQLITE_ONLY(test_locked_before_the_end),
         UNIT_SQLITE_ONLY(test_locked_trail),
+        UNIT_SQLITE_ONLY(test_closed_with_locked_trail),
         UNIT_SQLITE_ONLY(test_away_for_long),
         UNIT_MEMORY_ONLY(test_too_many_generations),
         UNIT_MEMORY_ONLY(test_never_flushed),
