@@ -60,11 +60,12 @@ double canary__judge_normal_tails(double z) {
 /* ln(gamma(a + 1/2) / gamma(a)). For large a the difference of two lgamma() would lose what they
  * have in common; its asymptotic series (DLMF 5.11.13) does not. */
 static double ln_half_step(double a) {
+    int steps = a < 32 ? (int)ceil(32 - a) : 0;
     double shift = 0;
     double i;
 
     /* gamma(a + 1/2) / gamma(a) = gamma(a + 3/2) / gamma(a + 1) * a / (a + 1/2) */
-    while (a < 32) {
+    for (int step = 0; step < steps; step++) {
         shift -= log1p(1 / (2 * a));
         a++;
     }
