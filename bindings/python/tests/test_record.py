@@ -533,6 +533,17 @@ def test_rows_from_elsewhere(half: libcanary.Rollout, canary_clock: testing.Cloc
     assert (found["error"].old.n, found["error"].old.k) == (100, 7)
 
 
+def test_durations_from_elsewhere(half: libcanary.Rollout) -> None:
+    done = half.import_rows([
+        {"metric": "inner", "cohort": "new", "duration": 0.25, "declare": True},
+        {"metric": "inner", "cohort": "new", "duration": datetime.timedelta(seconds=0.5)},
+        {"metric": "inner", "cohort": "new", "duration": 1, "kind": "value"},
+        {"metric": "inner", "cohort": "new", "duration": 1, "value": 1},
+    ])
+    assert [row.ok for row in done.rows] == [True, True, False, False]
+    assert half.metrics()["inner"].new.sum == 0.75
+
+
 def test_a_baseline(half: libcanary.Rollout, canary_clock: testing.Clock) -> None:
     with pytest.raises(libcanary.NotFoundError):
         half.baseline_read()

@@ -142,7 +142,8 @@ def query(
 # -- figures from elsewhere
 
 _ROW = {
-    "metric", "cohort", "kind", "unit", "declare", "at", "n", "k", "value", "tp", "fp", "fn", "tn",
+    "metric", "cohort", "kind", "unit", "declare", "at", "n", "k", "value", "duration", "tp", "fp",
+    "fn", "tn",
 }
 
 
@@ -174,8 +175,13 @@ def _import_row(row: Mapping[str, Any], cohorts: Mapping[str, int]) -> tuple[Any
     else:
         place = cohorts.get(cohort, -1) if isinstance(cohort, str) else -1
     kind, value = row.get("kind"), row.get("value", 0.0)
+    if "duration" in row:
+        # Whether a bare `value` is in seconds, only a row that says its kind can tell.
+        if "value" in row or kind not in (None, "duration", _KINDS["duration"]):
+            raise InvalidError("a row with a duration has no value, and no other kind")
+        kind, value = "duration", row["duration"]
     if isinstance(value, datetime.timedelta):
-        value = value.total_seconds()
+        kind, value = kind or "duration", value.total_seconds()
     number = kind if isinstance(kind, int) else _KINDS.get(kind, -1) if kind else 0
     metric, unit = row.get("metric", ""), row.get("unit")
     if not isinstance(metric, str) or not isinstance(unit, (str, type(None))):

@@ -320,8 +320,8 @@ class Store(_core.Store):
         """Merges figures that were computed elsewhere, in one transaction.
 
         A row is ``{"metric": "f1", "cohort": "new", "tp": 91, "fp": 9, "fn": 9}``: proportions have
-        `n` and `k`, values, scores and durations (seconds) a `value`, classifications `tp`, `fp`,
-        `fn` and `tn`. `kind`, `unit` and ``"declare": True`` declare a metric that is not known
+        `n` and `k`, values and scores a `value`, durations a `duration` in seconds or as a
+        timedelta, classifications `tp`, `fp`, `fn` and `tn`. `kind`, `unit` and ``"declare": True`` declare a metric that is not known
         yet, `at` says when. A row that is not allowed is refused by itself, and the others merged.
         `key` names the delivery: the same one again merges nothing.
         """
