@@ -15,6 +15,8 @@ MAY_KNOW = {
     "control": {"base", "core", "storage", "control"},
     "observe": {"base", "core", "storage", "control", "observe"},
     "conformance": {"conformance"},
+    # A library of its own to be, on public headers.
+    "judge": {"judge"},
 }
 
 
