@@ -64,8 +64,8 @@ static __attribute__((noinline)) int slow_bytes(canary_ctx *ctx, const void *use
 }
 
 /* Each of the two below goes straight through where nothing is hashed: a branch that is taken costs as
- * much there as all that is computed. */
-int canary_should_use_new(canary_ctx *ctx, const char *user_id) {
+ * much there as all that is computed, and so does a line of code more. */
+__attribute__((aligned(64))) int canary_should_use_new(canary_ctx *ctx, const char *user_id) {
     uint64_t word;
     uint64_t flags;
 
@@ -86,7 +86,8 @@ int canary_should_use_new(canary_ctx *ctx, const char *user_id) {
     return flags == CANARY__WORD_SALTED ? salted_text(ctx, user_id, word) : slow_text(ctx, user_id);
 }
 
-int canary_should_use_new_n(canary_ctx *ctx, const void *user_id, uint64_t user_id_size) {
+__attribute__((aligned(64))) int canary_should_use_new_n(canary_ctx *ctx, const void *user_id,
+                                                         uint64_t user_id_size) {
     size_t size = (size_t)user_id_size;
     uint64_t word;
     uint64_t flags;
