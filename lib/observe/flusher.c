@@ -8,8 +8,9 @@
 
 enum { STACK_BYTES = 512 * 1024 };
 
-/* The clocks of processes agree, and all of them gather at the marks; their deliveries are spread. */
-#define SPREAD_NS INT64_C(2000000000)
+/* The clocks of processes agree, and all of them gather at the marks; their deliveries are spread a
+ * little, and who meets a lock asks again. A long spread would be lost with a process that is killed. */
+#define SPREAD_NS INT64_C(250000000)
 #define AFTER_NS INT64_C(1000000) /* a timer may be early by a little */
 
 int canary__flusher_stopped(const struct canary__observation *observation) {
