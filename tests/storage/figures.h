@@ -25,6 +25,9 @@ struct figures_sum {
     int damaged;   /* data that are not what figures_put() wrote */
 };
 
+/* A callback of a reading that only has to happen. */
+int figures_ignore(void *user_data, const canary_storage_row *row);
+
 /* Ticks of a rollout, with `after` those beyond it, in a transaction of its own. */
 int figures_read(struct place *figures, const char *rollout, const int64_t *after, int descending,
                  uint64_t limit, struct figures_sum *sum);
