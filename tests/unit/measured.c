@@ -161,6 +161,17 @@ const struct measured *measured_read(struct unit *unit, const canary_metrics_que
     return measured_read_of(unit, MEASURED, query);
 }
 
+uint64_t measured_count(const struct measured *measured, int cohort) {
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < measured->count; i++) {
+        if (strcmp(measured->rows[i].row.metric, "error") == 0) {
+            n += measured->rows[i].cohorts[cohort].n;
+        }
+    }
+    return n;
+}
+
 uint32_t measured_row(const struct measured *measured, const char *metric, uint32_t from) {
     for (uint32_t i = from; i < measured->count; i++) {
         if (strcmp(measured->rows[i].row.metric, metric) == 0) {

@@ -55,6 +55,8 @@ void measured_by_hand(struct unit *unit, const char *sql);
 const struct measured *measured_read(struct unit *unit, const canary_metrics_query *query);
 const struct measured *measured_read_of(struct unit *unit, const char *rollout,
                                         const canary_metrics_query *query);
+/* The outcomes of a cohort in all rows of "error". */
+uint64_t measured_count(const struct measured *measured, int cohort);
 /* The number of the first row of a metric at or after row `from`; fails without one. */
 uint32_t measured_row(const struct measured *measured, const char *metric, uint32_t from);
 
