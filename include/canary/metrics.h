@@ -3,7 +3,7 @@
  * cohort; figures from elsewhere; baselines.
  *
  * Figures are kept for ticks of 10 s for 2 hours, for minutes for 7 days, and for hours for
- * 400 days; older ones are merged into the coarser step and lose nothing but the finer time. Counts
+ * 400 days before the newest; older ones are merged into the coarser step and lose nothing but the finer time. Counts
  * and sums are exact in any order of merging. Quantiles come from a histogram of fixed layout and are
  * off by at most 2^-7 of their value (0.8 %), plus 1 microsecond. Numbers of users are estimates, with
  * their error beside them.

@@ -7,17 +7,11 @@
 
 #include "base/text.h"
 #include "observe/observation.h"
+#include "observe/scan.h"
 
-#define SECOND INT64_C(1000000000)
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
-#define TICKS_FOR (2 * HOUR)
-#define MINUTES_FOR (7 * DAY)
-#define HOURS_FOR (400 * DAY)
-#define WRITERS_FOR (7 * DAY) /* who was away for longer may deliver twice */
-#define PAUSE MINUTE          /* between two looks, when nothing was left over */
-#define CALM (10 * MINUTE)    /* after a jump of the clock old rows may be new ones */
+#define WRITERS_FOR (7 * CANARY__DAY_NS) /* who was away for longer may deliver twice */
+#define PAUSE CANARY__MINUTE_NS          /* between two looks, when nothing was left over */
+#define CALM (10 * CANARY__MINUTE_NS)    /* after a jump of the clock old rows may be new ones */
 
 enum {
     START = 1,
@@ -230,11 +224,11 @@ static int find_oldest(struct look *look, const char *rollout, int64_t *oldest) 
     const canary_storage_range range = {
         .size = (uint32_t)sizeof range, .key_count = 1, .key = &key, .descending = 1, .limit = 1
     };
-    int64_t newest = INT64_MIN + HOURS_FOR;
+    int64_t newest = INT64_MIN + CANARY__HOURS_NS;
     int code = look->store->methods.read(look->transaction, CANARY_TABLE_HOURS, &range, take_start,
                                          &newest, look->error);
 
-    *oldest = (newest < look->now ? newest : look->now) - HOURS_FOR;
+    *oldest = (newest < look->now ? newest : look->now) - CANARY__HOURS_NS;
     return code;
 }
 
@@ -338,13 +332,16 @@ static int retain_rollout(struct look *look, const char *rollout) {
         code = remove_old(look, table, rollout, oldest);
     }
     if (code == CANARY_OK) {
-        code = fold(look, CANARY_TABLE_MINUTES, CANARY_TABLE_HOURS, rollout, MINUTES_FOR, HOUR);
+        code = fold(look, CANARY_TABLE_MINUTES, CANARY_TABLE_HOURS, rollout, CANARY__MINUTES_NS,
+                    CANARY__HOUR_NS);
     }
     if (code == CANARY_OK) {
-        code = fold(look, CANARY_TABLE_TICKS, CANARY_TABLE_MINUTES, rollout, TICKS_FOR, MINUTE);
+        code = fold(look, CANARY_TABLE_TICKS, CANARY_TABLE_MINUTES, rollout, CANARY__TICKS_NS,
+                    CANARY__MINUTE_NS);
     }
-    return code == CANARY_OK ? remove_scattered(look, CANARY_TABLE_IMPORTS, rollout, 4, HOURS_FOR)
-                             : code;
+    return code == CANARY_OK
+               ? remove_scattered(look, CANARY_TABLE_IMPORTS, rollout, 4, CANARY__HOURS_NS)
+               : code;
 }
 
 int canary__retain_some(canary_store *measurements, int64_t now_ns, uint32_t most, char *rollout,

@@ -62,15 +62,10 @@ static void test_locked(void **state) {
     canary_close(&ctx);
 }
 
-/* Contexts that are closed one after the other wait together as long as one would. */
-static void test_locked_at_the_end(void **state) {
-    enum { ROLLOUTS = 6 };
-    struct unit *unit = *state;
-    canary_store *measurements;
-    canary_ctx *ctx[ROLLOUTS];
-    sqlite3 *db = NULL;
-    int64_t began;
+enum { ROLLOUTS = 6 };
 
+/* "r0", "r1", ..., with ten outcomes each. */
+static void open_many(struct unit *unit, canary_ctx **ctx) {
     for (int i = 0; i < ROLLOUTS; i++) {
         char rollout[8];
 
@@ -79,6 +74,17 @@ static void test_locked_at_the_end(void **state) {
         ctx[i] = unit_open(unit, rollout);
         flushed_record(ctx[i], CANARY_NEW, 10, 0);
     }
+}
+
+/* Contexts that are closed one after the other wait together as long as one would. */
+static void test_locked_at_the_end(void **state) {
+    struct unit *unit = *state;
+    canary_store *measurements;
+    canary_ctx *ctx[ROLLOUTS];
+    sqlite3 *db = NULL;
+    int64_t began;
+
+    open_many(unit, ctx);
     OK(canary_flush(unit->store, &error));
     OK(canary__merge_store(unit->store, 1, &measurements, &error));
     measurements->busy_ns = second / 2;
@@ -96,20 +102,12 @@ static void test_locked_at_the_end(void **state) {
 
 /* A locked trail is waited for once, not once for each rollout whose generation is not known yet. */
 static void test_locked_trail(void **state) {
-    enum { ROLLOUTS = 6 };
     struct unit *unit = *state;
     canary_ctx *ctx[ROLLOUTS];
     sqlite3 *db = NULL;
     int64_t began;
 
-    for (int i = 0; i < ROLLOUTS; i++) {
-        char rollout[8];
-
-        snprintf(rollout, sizeof rollout, "r%d", i);
-        unit_create(unit, rollout);
-        ctx[i] = unit_open(unit, rollout);
-        flushed_record(ctx[i], CANARY_NEW, 10, 0);
-    }
+    open_many(unit, ctx);
     assert_int_equal(sqlite3_open_v2(unit->path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
     unit->store->busy_ns = second / 2;

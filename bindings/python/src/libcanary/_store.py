@@ -321,9 +321,10 @@ class Store(_core.Store):
 
         A row is ``{"metric": "f1", "cohort": "new", "tp": 91, "fp": 9, "fn": 9}``: proportions have
         `n` and `k`, values and scores a `value`, durations a `duration` in seconds or as a
-        timedelta, classifications `tp`, `fp`, `fn` and `tn`. `kind`, `unit` and ``"declare": True`` declare a metric that is not known
-        yet, `at` says when. A row that is not allowed is refused by itself, and the others merged.
-        `key` names the delivery: the same one again merges nothing.
+        timedelta, classifications `tp`, `fp`, `fn` and `tn`. `kind`, `unit` and
+        ``"declare": True`` declare a metric that is not known yet, `at` says when. A row that is
+        not allowed is refused by itself, and the others merged. `key` names the delivery: the same
+        one again merges nothing.
         """
         told, refused = import_rows(rows, _COHORTS)
         results, repeated = self._import(rollout, key, told)
