@@ -2,11 +2,11 @@
 /* Figures: what all processes recorded, merged in the metrics database of a store, cohort against
  * cohort; figures from elsewhere; baselines.
  *
- * Figures are kept for ticks of 10 s for 2 hours, for minutes for 7 days, and for hours for
- * 400 days before the newest; older ones are merged into the coarser step and lose nothing but the finer time. Counts
- * and sums are exact in any order of merging. Quantiles come from a histogram of fixed layout and are
- * off by at most 2^-7 of their value (0.8 %), plus 1 microsecond. Numbers of users are estimates, with
- * their error beside them.
+ * Figures are kept for ticks of 10 s for 2 hours, for minutes for 7 days, and for hours for 400 days
+ * before the newest one; older ones are merged into the coarser step and lose nothing but the finer
+ * time. Counts and sums are exact in any order of merging. Quantiles come from a histogram of fixed
+ * layout and are off by at most 2^-7 of their value (0.8 %), plus 1 microsecond. Numbers of users are
+ * estimates, with their error beside them.
  *
  * A generation is the time between two changes of a rollout's percentage, named by the revision that
  * began it. A figure belongs to the generation in which its outcome was recorded. */
