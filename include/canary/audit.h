@@ -18,6 +18,25 @@ CANARY_API int canary_history(canary_store *store, const char *rollout, uint64_t
                               uint64_t before, canary_change_fn callback, void *user_data,
                               canary_error *error);
 
+/* Reads the evidence recorded with change `change_id`, as it stands there: canary_verify() tells
+ * whether anybody edited it. It is put into `buffer` of `capacity` bytes, with a NUL behind it; `*size`
+ * (may be NULL) becomes its length without the NUL, 0 when the change has none, and is set also when
+ * the call ends in CANARY_E_FULL, so that a first call with a NULL buffer asks for it.
+ * Thread: any thread. Blocking: may block on storage. Errors: common ones of rollout.h; _NOT_FOUND (no
+ * such change); _FULL (`buffer` is NULL or has no room). */
+CANARY_API int canary_change_evidence(canary_store *store, uint64_t change_id, char *buffer,
+                                      uint64_t capacity, uint64_t *size, canary_error *error);
+
+/* Records a person's word in the trail of a rollout and changes no exposure: `action` is "approve"
+ * (somebody agrees to the next advance of the present generation) or "decision" (what somebody decided,
+ * in `options->note`, for the record). The rollout's revision goes up by one. Expectations in
+ * `options` hold; it is refused for nothing else, whatever state the rollout is in.
+ * Thread: any thread. Blocking: may block on storage. Errors: common ones of rollout.h except
+ * _TAMPERED and _REFUSED; _NOT_FOUND; _INVALID (another action). */
+CANARY_API int canary_note(canary_store *store, const char *rollout, const char *action,
+                           const canary_change_options *options, canary_change *out,
+                           canary_error *error);
+
 /* What verify found. Pinned for ever. */
 #define CANARY_FINDING_GAP 1       /* a row of the trail is missing */
 #define CANARY_FINDING_LINK 2      /* a row does not carry the hash of the row before it */

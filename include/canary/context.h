@@ -147,6 +147,19 @@ CANARY_API void canary_close(canary_ctx **ctx);
  * NULL for NULL. Thread: any thread. Blocking: wait-free. Errors: none. */
 CANARY_API canary_store *canary_ctx_store(canary_ctx *ctx);
 
+/* The time of the store's clock hook, nanoseconds: CANARY_CLOCK_REALTIME; any other number is taken
+ * for CANARY_CLOCK_MONOTONIC. Who judges a rollout tells time by it, so that a program can run both
+ * in a time of its own. A NULL store answers the system's clock. Thread: any thread. Blocking:
+ * wait-free where the hook is. Errors: none. */
+CANARY_API int64_t canary_store_now(canary_store *store, int clock);
+
+/* Gives one line to the store's log hook, where `level` (CANARY_LOG_..., a lower number counts as
+ * CANARY_LOG_ERROR) is not above the level the store was opened with: for libraries on top of this
+ * one, which are to report where it does. The line is cut at 599 bytes; control characters become
+ * blanks. Must not name users. No lock is held. A NULL store or message does nothing.
+ * Thread: any thread. Blocking: wait-free where the hook is. Errors: none. */
+CANARY_API void canary_store_log(canary_store *store, int level, const char *message);
+
 /* Does at once what the watcher does at a ring or tick: reads bell and store, and publishes what
  * changed to every context of the store. For programs without a watcher.
  * Thread: any thread. Blocking: may block on storage, one attempt without waiting for a lock.

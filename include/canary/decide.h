@@ -118,6 +118,17 @@ CANARY_API void canary_kill(canary_ctx *ctx);
  * Thread: any thread. Blocking: wait-free, signal-safe. Errors: none. */
 CANARY_API void canary_revive(canary_ctx *ctx);
 
+/* Caps exposure of this rollout for this context: from the next decision on users are decided as if
+ * the percentage were at most `percentage_bp` basis points; 10000 takes the cap away, and so does
+ * anything above. It never raises: a state that is published later is shown at the cap while it is
+ * above it, and as it is while it is below. Pins to `new` stay, as they do at any percentage. Cohort
+ * and reason are those of the capped percentage, so a cap of 0 answers `old`, STATIC;
+ * canary_decision.effective_bp and canary_ctx_info.effective_bp show it. Local to the process (a
+ * forked child inherits it), not stored, not audited; what a circuit breaker half-opens with. Of two
+ * calls at the same time either one is the last. NULL does nothing.
+ * Thread: any thread. Blocking: never waits for a lock or for storage, signal-safe. Errors: none. */
+CANARY_API void canary_limit(canary_ctx *ctx, uint32_t percentage_bp);
+
 /* The name of a reason in lower case, for example "split"; "unknown" for any other number. Static.
  * Thread: any thread. Blocking: wait-free. Errors: none. */
 CANARY_API const char *canary_reason_name(int reason);

@@ -50,7 +50,8 @@ typedef struct canary_change_options {
 CANARY_API void canary_change_options_init(canary_change_options *options, uint32_t size);
 
 /* Actions, as recorded: "create", "advance", "rollback", "set", "emergency", "flag_on", "flag_off",
- * "override_new", "override_old", "override_remove", "accept". */
+ * "override_new", "override_old", "override_remove", "accept", "policy", "approve", "decision".
+ * Later versions may add more: take an unknown word for a change that is of no concern. */
 
 /* One row of the audit trail. Owned by the caller, who sets `size`. */
 typedef struct canary_change {
@@ -115,6 +116,11 @@ typedef struct canary_rollout {
     char note[1024];
     char flag_updated_by[256];
     char flag_note[1024];
+    uint64_t generation;      /* revision of the change that set the present percentage */
+    int64_t generation_at_ns; /* when that was: the dwell time counts from here; when the trail was
+                                 edited, the time of the rollout's last change */
+    char policy[72];          /* SHA-256 of the policy's text, 64 lower-case hex digits; "" = none */
+    uint64_t policy_revision; /* of the change that set it; 0 = none */
 } canary_rollout;
 
 /* One flag. Owned by the caller, who sets `size`. */
@@ -213,6 +219,32 @@ CANARY_API int canary_override_remove(canary_store *store, const char *rollout, 
 CANARY_API int canary_accept(canary_store *store, const char *rollout,
                              const canary_change_options *options, canary_change *out,
                              canary_error *error);
+
+#define CANARY_POLICY_MAX 65536 /* longest policy, bytes */
+
+/* Makes a text of up to CANARY_POLICY_MAX bytes of UTF-8 without NUL the policy in force: a change
+ * "policy", whose evidence is the text; its SHA-256 stands in the rollout. NULL or a size of 0 takes
+ * the policy away. The text is copied and not looked at: canary_policy_set() of libcanary-judge checks
+ * it first. Expectations in `options` hold. The same text once more is a change once more. Begins no
+ * generation. Errors: common; _NOT_FOUND; _INVALID (`options->evidence` is given, since the text takes
+ * its place; text too long, not UTF-8 or with NUL in it); _TAMPERED (the rollout's row was changed
+ * outside, and a policy must not be signed with it). */
+CANARY_API int canary_rollout_policy_set(canary_store *store, const char *rollout, const char *text,
+                                         uint64_t size, const canary_change_options *options,
+                                         canary_change *out, canary_error *error);
+
+/* Reads the text of a policy from the trail: the one in force (`digest` NULL), or any that ever was
+ * by its SHA-256, 64 lower-case hex digits. The text is put into `buffer` of `capacity` bytes, with a
+ * NUL behind it; `*size` (may be NULL) becomes its length without the NUL, also when the call ends in
+ * CANARY_E_FULL, so that a first call with a NULL buffer asks for it. `change` (may be NULL, size
+ * set) receives the newest change that set this text. Nothing is written on other failures.
+ * Errors: common; _NOT_FOUND (no rollout, no policy in force, or none of that digest); _FULL
+ * (`buffer` is NULL or has no room); _INVALID (`digest` is none); _TAMPERED (the trail has no text of
+ * the digest in force, or the change that holds it was edited). */
+CANARY_API int canary_rollout_policy_read(canary_store *store, const char *rollout,
+                                          const char *digest, char *buffer, uint64_t capacity,
+                                          uint64_t *size, canary_change *change,
+                                          canary_error *error);
 
 /* Reads one rollout afresh. Errors: common; _NOT_FOUND. */
 CANARY_API int canary_rollout_read(canary_store *store, const char *rollout, canary_rollout *out,
