@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-#define BIT(name) OPTION_BIT(OPTION_##name)
+/* A list in braces would be laid out word by word. */
+#define TAKES(...)                                                                                 \
+    { __VA_ARGS__ }
 
 const struct command commands_table[] = {
     { "create",
@@ -15,74 +17,76 @@ const struct command commands_table[] = {
       "The ladder is 5,25,50,100 % unless --stages gives another. Without --salt the same users "
       "come first in every rollout, which is what cohorts of older systems expect.",
       "--db app.db create checkout --stages 1,10,50,100 --note \"new checkout\"",
-      BIT(STAGES) | BIT(NAMES) | BIT(DWELL) | BIT(SALT) | BIT(FLAG), WORDS_ANY, 1, 1,
+      TAKES(OPTION_STAGES, OPTION_NAMES, OPTION_DWELL, OPTION_SALT, OPTION_FLAG), WORDS_ANY, 1, 1,
       COMMAND_CHANGES, create_run },
-    { "list", "[--brief]", "show every rollout of the store", "", "--db app.db list", BIT(BRIEF),
-      WORDS_NONE, 0, 0, 0, list_run },
+    { "list", "[--brief]", "show every rollout of the store", "", "--db app.db list",
+      TAKES(OPTION_BRIEF), WORDS_NONE, 0, 0, 0, list_run },
     { "status", "[--watch]", "show a rollout: stage, exposure, flag, who changed it last",
       "With --watch it is redrawn on a terminal; piped, it prints one line for each change.",
-      "--db app.db --rollout checkout status --watch", BIT(WATCH), WORDS_NONE, 0, 0, 0,
+      "--db app.db --rollout checkout status --watch", TAKES(OPTION_WATCH), WORDS_NONE, 0, 0, 0,
       status_run },
     { "advance", "[--expect-stage N] [--expect-revision N] [--dry-run]",
       "move to the next stage up",
       "--expect-stage makes it safe to repeat: when somebody was quicker, nothing happens and the "
       "exit code is 6.",
       "--db app.db advance --expect-stage 1 --note \"error rate is flat\"",
-      BIT(EXPECT_STAGE) | BIT(EXPECT_REVISION) | BIT(DRY_RUN), WORDS_NONE, 0, 0, COMMAND_CHANGES,
-      advance_run },
+      TAKES(OPTION_EXPECT_STAGE, OPTION_EXPECT_REVISION, OPTION_DRY_RUN), WORDS_NONE, 0, 0,
+      COMMAND_CHANGES, advance_run },
     { "rollback", "[--stage N] [--dry-run]", "move down to stage N, by default 0: everybody to old",
       "Never refused. It takes effect on this host before it is recorded, also while the store is "
       "locked or the disk is full. Repeating it is harmless.",
-      "--db app.db rollback --note \"5xx on checkout\"", BIT(STAGE) | BIT(DRY_RUN), WORDS_NONE, 0,
-      0, COMMAND_CHANGES, rollback_run },
+      "--db app.db rollback --note \"5xx on checkout\"", TAKES(OPTION_STAGE, OPTION_DRY_RUN),
+      WORDS_NONE, 0, 0, COMMAND_CHANGES, rollback_run },
     { "set",
       "(--percent P [--phase NAME] | --stage N) [--emergency] [--expect-stage N] "
       "[--expect-revision N] [--dry-run]",
       "set a percentage, on the ladder or not, or go to a stage, up or down", "",
       "--db app.db set --percent 7.5 --phase canary --note \"one rack\"",
-      BIT(PERCENT) | BIT(PHASE) | BIT(STAGE) | BIT(EMERGENCY) | BIT(EXPECT_STAGE) |
-          BIT(EXPECT_REVISION) | BIT(DRY_RUN),
+      TAKES(OPTION_PERCENT, OPTION_PHASE, OPTION_STAGE, OPTION_EMERGENCY, OPTION_EXPECT_STAGE,
+            OPTION_EXPECT_REVISION, OPTION_DRY_RUN),
       WORDS_NONE, 0, 0, COMMAND_CHANGES, set_run },
     { "history", "[--limit N] [--all]", "show the changes, newest first", "",
-      "--db app.db history --limit 5", BIT(LIMIT) | BIT(ALL), WORDS_NONE, 0, 0, 0, history_run },
+      "--db app.db history --limit 5", TAKES(OPTION_LIMIT, OPTION_ALL), WORDS_NONE, 0, 0, 0,
+      history_run },
     { "explain", "USER...", "say which cohort a user gets, and why",
       "Prints hash, bucket, the rule that decided, the cohort at every stage, and a line of Python "
       "that computes the same bucket.",
-      "--db app.db explain alice", 0, WORDS_ANY, 1, -1, 0, explain_run },
+      "--db app.db explain alice", TAKES(0), WORDS_ANY, 1, -1, 0, explain_run },
     { "decide", "USER... | --stdin", "print the cohort of many users: id, tab, new or old",
       "All are decided under one state, the one at the start. With --stdin one id a line is read; "
       "an empty line gets old.",
-      "--db app.db decide --stdin < ids.txt", BIT(STDIN), WORDS_ANY, 0, -1, 0, decide_run },
+      "--db app.db decide --stdin < ids.txt", TAKES(OPTION_STDIN), WORDS_ANY, 0, -1, 0,
+      decide_run },
     { "override add", "USER new|old | --stdin new|old", "pin a user to a cohort",
       "With --stdin the users are read from standard input, one a line, and pinned in one change.",
-      "--db app.db override add alice new --note \"beta tester\"", BIT(STDIN), WORDS_USER_COHORT, 1,
-      2, COMMAND_CHANGES, override_add_run },
-    { "override remove", "USER", "remove a user's pin", "", "--db app.db override remove alice", 0,
-      WORDS_ANY, 1, 1, COMMAND_CHANGES, override_remove_run },
-    { "override list", "", "show the pinned users", "", "--db app.db override list", 0, WORDS_NONE,
-      0, 0, 0, override_list_run },
+      "--db app.db override add alice new --note \"beta tester\"", TAKES(OPTION_STDIN),
+      WORDS_USER_COHORT, 1, 2, COMMAND_CHANGES, override_add_run },
+    { "override remove", "USER", "remove a user's pin", "", "--db app.db override remove alice",
+      TAKES(0), WORDS_ANY, 1, 1, COMMAND_CHANGES, override_remove_run },
+    { "override list", "", "show the pinned users", "", "--db app.db override list", TAKES(0),
+      WORDS_NONE, 0, 0, 0, override_list_run },
     { "flag list", "[--brief]", "show the flags and what obeys them", "", "--db app.db flag list",
-      BIT(BRIEF), WORDS_NONE, 0, 0, 0, flag_list_run },
-    { "flag on", "NAME", "switch a flag on", "", "--db app.db flag on checkout", 0, WORDS_FLAG, 1,
-      1, COMMAND_CHANGES, flag_on_run },
+      TAKES(OPTION_BRIEF), WORDS_NONE, 0, 0, 0, flag_list_run },
+    { "flag on", "NAME", "switch a flag on", "", "--db app.db flag on checkout", TAKES(0),
+      WORDS_FLAG, 1, 1, COMMAND_CHANGES, flag_on_run },
     { "flag off", "NAME", "switch a flag off: the rollouts that obey it give everybody old", "",
-      "--db app.db flag off checkout --note \"INC-4711\"", 0, WORDS_FLAG, 1, 1, COMMAND_CHANGES,
-      flag_off_run },
+      "--db app.db flag off checkout --note \"INC-4711\"", TAKES(0), WORDS_FLAG, 1, 1,
+      COMMAND_CHANGES, flag_off_run },
     { "metrics", "[--window T | --since TIME] [--by-stage] [--metric NAME] [--watch]",
       "show what both cohorts lived through, old against new",
       "Rates, durations and values of the outcomes that services recorded, with the difference. "
       "With --watch it is redrawn on a terminal; piped, it is printed whenever it changed.",
       "--db app.db metrics --window 30m",
-      BIT(WINDOW) | BIT(SINCE) | BIT(BY_STAGE) | BIT(METRIC) | BIT(WATCH), WORDS_NONE, 0, 0, 0,
-      metrics_run },
+      TAKES(OPTION_WINDOW, OPTION_SINCE, OPTION_BY_STAGE, OPTION_METRIC, OPTION_WATCH), WORDS_NONE,
+      0, 0, 0, metrics_run },
     { "record",
       "--metric NAME --cohort new|old (--n N --k K | --value X | --duration T | --tp N --fp N --fn "
       "N [--tn N]) [--unit UNIT] [--at TIME] [--key NAME]",
       "record a figure by hand",
       "A metric that is not known yet is declared by it; its kind follows from the options.",
       "--db app.db record --metric f1 --cohort new --tp 91 --fp 9 --fn 9",
-      BIT(METRIC) | BIT(COHORT) | BIT(N) | BIT(K) | BIT(VALUE) | BIT(DURATION) | BIT(TP) | BIT(FP) |
-          BIT(FN) | BIT(TN) | BIT(UNIT) | BIT(AT) | BIT(KEY),
+      TAKES(OPTION_METRIC, OPTION_COHORT, OPTION_N, OPTION_K, OPTION_VALUE, OPTION_DURATION,
+            OPTION_TP, OPTION_FP, OPTION_FN, OPTION_TN, OPTION_UNIT, OPTION_AT, OPTION_KEY),
       WORDS_NONE, 0, 0, COMMAND_CHANGES, record_run },
     { "import", "--format json|csv (--stdin | FILE) [--key NAME] [--declare] [--dry-run]",
       "merge figures that were computed elsewhere",
@@ -90,42 +94,50 @@ const struct command commands_table[] = {
       "same again merges nothing: a delivery is known by --key, else by the SHA-256 of its "
       "content.",
       "--db app.db import --format json --stdin --key eval-17 < figures.json",
-      BIT(FORMAT) | BIT(STDIN) | BIT(KEY) | BIT(DECLARE) | BIT(DRY_RUN), WORDS_FILE, 0, 1,
-      COMMAND_CHANGES, import_run },
+      TAKES(OPTION_FORMAT, OPTION_STDIN, OPTION_KEY, OPTION_DECLARE, OPTION_DRY_RUN), WORDS_FILE, 0,
+      1, COMMAND_CHANGES, import_run },
     { "baseline capture", "[--days N | --from TIME [--to TIME]] [--dry-run]",
       "keep what the old cohort lived through, by hour of the week",
       "It takes the place of an earlier baseline of the rollout.",
       "--db app.db baseline capture --days 7 --note \"before the new search\"",
-      BIT(DAYS) | BIT(FROM) | BIT(TO) | BIT(DRY_RUN), WORDS_NONE, 0, 0, COMMAND_CHANGES,
+      TAKES(OPTION_DAYS, OPTION_FROM, OPTION_TO, OPTION_DRY_RUN), WORDS_NONE, 0, 0, COMMAND_CHANGES,
       baseline_capture_run },
-    { "baseline show", "", "show the baseline", "", "--db app.db baseline show", 0, WORDS_NONE, 0,
-      0, 0, baseline_show_run },
+    { "baseline show", "", "show the baseline", "", "--db app.db baseline show", TAKES(0),
+      WORDS_NONE, 0, 0, 0, baseline_show_run },
     { "baseline compare", "[--window T | --since TIME] [--metric NAME]",
       "show both cohorts against the baseline of the same hours of the week", "",
-      "--db app.db baseline compare --window 2h", BIT(WINDOW) | BIT(SINCE) | BIT(METRIC),
+      "--db app.db baseline compare --window 2h", TAKES(OPTION_WINDOW, OPTION_SINCE, OPTION_METRIC),
       WORDS_NONE, 0, 0, 0, baseline_compare_run },
     { "verify", "", "prove that nobody edited the trail or the state",
       "Exit code 8 when there are findings. Keep the head hash elsewhere: a trail cut short can "
       "only be seen by comparing it.",
-      "--db app.db verify", 0, WORDS_NONE, 0, 0, 0, verify_run },
+      "--db app.db verify", TAKES(0), WORDS_NONE, 0, 0, 0, verify_run },
     { "accept", "", "sign what stands in the store, after rows were changed outside",
       "It asks nothing and prints what it signs: look with `verify` and `status` first.",
-      "--db app.db --rollout checkout accept --note \"edited by hand in INC-4711\"", 0, WORDS_NONE,
-      0, 0, COMMAND_CHANGES, accept_run },
+      "--db app.db --rollout checkout accept --note \"edited by hand in INC-4711\"", TAKES(0),
+      WORDS_NONE, 0, 0, COMMAND_CHANGES, accept_run },
     { "doctor", "", "look for anything wrong around the store, with the next command for each",
       "Rings the bell once, to see whether it works. Exit code 8 when something is unhealthy; "
       "warnings alone give 0.",
-      "--db app.db doctor", 0, WORDS_NONE, 0, 0, 0, doctor_run },
+      "--db app.db doctor", TAKES(0), WORDS_NONE, 0, 0, 0, doctor_run },
     { "completion", "bash|zsh|fish", "print completions for a shell", "",
-      "completion bash > /etc/bash_completion.d/canaryctl", 0, WORDS_SHELL, 1, 1, 0,
+      "completion bash > /etc/bash_completion.d/canaryctl", TAKES(0), WORDS_SHELL, 1, 1, 0,
       completion_run },
-    { "help", "[COMMAND]", "show all commands, or one", "", "help set", 0, WORDS_COMMAND, 0, 2, 0,
-      help_run },
-    { "clear-cache", "", "say why there is nothing to clear", "", "--clear-cache", 0, WORDS_NONE, 0,
-      0, COMMAND_HIDDEN, clear_cache_run },
+    { "help", "[COMMAND]", "show all commands, or one", "", "help set", TAKES(0), WORDS_COMMAND, 0,
+      2, 0, help_run },
+    { "clear-cache", "", "say why there is nothing to clear", "", "--clear-cache", TAKES(0),
+      WORDS_NONE, 0, 0, COMMAND_HIDDEN, clear_cache_run },
 };
 
 const size_t commands_count = sizeof(commands_table) / sizeof(commands_table[0]);
+
+bool commands_takes(const struct command *command, enum option_id id) {
+    for (size_t i = 0; i < COMMAND_OPTIONS && command->options[i] != 0; i++) {
+        if (command->options[i] == (int)id)
+            return true;
+    }
+    return false;
+}
 
 const struct command *commands_find_words(const char *name) {
     for (size_t i = 0; name != NULL && i < commands_count; i++) {

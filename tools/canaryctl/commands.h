@@ -3,6 +3,8 @@
 #ifndef CTL_COMMANDS_H
 #define CTL_COMMANDS_H
 
+#include "options.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,13 +26,15 @@ enum command_words {
 #define COMMAND_CHANGES 1u /* writes to the store */
 #define COMMAND_HIDDEN 2u  /* not listed: an older spelling leads there */
 
+enum { COMMAND_OPTIONS = 20 }; /* that a command can have */
+
 struct command {
-    const char *name;     /* one word, or two: "override add" */
-    const char *synopsis; /* its words and options, as shown after the name */
-    const char *summary;  /* one line */
-    const char *details;  /* a paragraph more; "" for none */
-    const char *example;  /* the arguments after "canaryctl" */
-    uint64_t options;     /* OPTION_BIT set besides those for every command */
+    const char *name;                 /* one word, or two: "override add" */
+    const char *synopsis;             /* its words and options, as shown after the name */
+    const char *summary;              /* one line */
+    const char *details;              /* a paragraph more; "" for none */
+    const char *example;              /* the arguments after "canaryctl" */
+    uint8_t options[COMMAND_OPTIONS]; /* besides those for every command; the first 0 ends them */
     enum command_words words;
     int least_words; /* words after the name */
     int most_words;  /* -1 = any number */
@@ -41,6 +45,8 @@ struct command {
 extern const struct command commands_table[];
 extern const size_t commands_count;
 
+/* Whether an option goes with a command, besides those that go with every one. */
+bool commands_takes(const struct command *command, enum option_id id);
 /* The command with this name ("override add"), or NULL; NULL is allowed. */
 const struct command *commands_find_words(const char *name);
 /* Whether a word begins the name of a command: "status", "override". */

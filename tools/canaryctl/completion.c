@@ -47,10 +47,11 @@ static void add_second_words(struct text *out, const char *first) {
     }
 }
 
-static void add_options(struct text *out, uint64_t set) {
+/* Of a command, NULL for none, and of all. */
+static void add_options(struct text *out, const struct command *command) {
     const char *separator = "";
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if ((set & OPTION_BIT(id)) == 0)
+        if (!options_everywhere(id) && (command == NULL || !commands_takes(command, id)))
             continue;
         text_addf(out, "%s--%s", separator, options_table[id].name);
         separator = " ";
@@ -184,11 +185,11 @@ static void add_common(struct text *out) {
         if (!listed(&commands_table[i]))
             continue;
         text_addf(out, "        \"%s\") offer=\"", commands_table[i].name);
-        add_options(out, OPTIONS_EVERYWHERE | commands_table[i].options);
+        add_options(out, &commands_table[i]);
         text_add(out, "\" ;;\n");
     }
     text_add(out, "        *) offer=\"");
-    add_options(out, OPTIONS_EVERYWHERE);
+    add_options(out, NULL);
     text_add(out, "\" ;;\n"
                   "        esac\n"
                   "    else\n"
@@ -305,7 +306,7 @@ static void add_fish_command(struct text *out, const struct command *command) {
     text_add(out, "\n");
     snprintf(condition, sizeof(condition), "__canaryctl_is %s", command->name);
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if ((command->options & OPTION_BIT(id)) != 0)
+        if (commands_takes(command, id))
             add_fish_option(out, id, condition);
     }
     const char *offer = command->words == WORDS_USER_COHORT ? "'new old'"
@@ -379,7 +380,7 @@ static void write_fish(struct text *out) {
                   "end\n\n"
                   "complete -c canaryctl -f\n");
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if ((OPTIONS_EVERYWHERE & OPTION_BIT(id)) != 0)
+        if (options_everywhere(id))
             add_fish_option(out, id, "");
     }
     each_group(out, add_fish_group);

@@ -40,9 +40,10 @@ static void add_option(struct text *out, enum option_id id) {
     text_add(out, "\n");
 }
 
-static void add_options(struct text *out, uint64_t set) {
+/* Of a command; NULL: of every one. */
+static void add_options(struct text *out, const struct command *command) {
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if ((set & OPTION_BIT(id)) != 0)
+        if (command != NULL ? commands_takes(command, id) : options_everywhere(id))
             add_option(out, (enum option_id)id);
     }
 }
@@ -79,7 +80,7 @@ void help_all(void) {
             add_command(&out, &commands_table[i]);
     }
     add_title(&out, "options of every command");
-    add_options(&out, OPTIONS_EVERYWHERE);
+    add_options(&out, NULL);
     add_title(&out, "older spellings");
     text_add(&out,
              "  --status   --advance --admin WHO   --rollback --admin WHO   --stage N --admin "
@@ -105,12 +106,12 @@ void help_one(const struct command *command) {
     }
     add_title(&out, "example");
     text_addf(&out, "  canaryctl %s\n", command->example);
-    if (command->options != 0) {
+    if (command->options[0] != 0) {
         add_title(&out, "options");
-        add_options(&out, command->options);
+        add_options(&out, command);
     }
     add_title(&out, "options of every command");
-    add_options(&out, OPTIONS_EVERYWHERE);
+    add_options(&out, NULL);
     add_title(&out, "exit codes");
     add_exits(&out);
     say_text(&out);

@@ -98,12 +98,12 @@ static int find_command(struct session *session, int *used) {
 static int check_options(const struct session *session) {
     const struct command *command = session->command;
     for (int id = 0; id < OPTION_COUNT; id++) {
-        if (session->options.value[id] == NULL ||
-            ((OPTIONS_EVERYWHERE | command->options) & OPTION_BIT(id)) != 0)
+        if (session->options.value[id] == NULL || options_everywhere(id) ||
+            commands_takes(command, id))
             continue;
         struct text list = { 0 };
         for (int other = 0; other < OPTION_COUNT; other++) {
-            if ((command->options & OPTION_BIT(other)) != 0)
+            if (commands_takes(command, other))
                 text_addf(&list, "%s--%s", list.size == 0 ? "" : ", ", options_table[other].name);
         }
         int result = list.size > 0 ? say_usage(command, "--%s does not go with it; what does: %s",

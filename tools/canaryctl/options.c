@@ -93,7 +93,7 @@ const struct option_entry options_table[OPTION_COUNT] = {
                                       "same as: --limit" },
 };
 
-_Static_assert(OPTION_COUNT <= 64, "a command's options are a set of 64 bits");
+_Static_assert(OPTION_COUNT <= UINT8_MAX, "a command lists its options in bytes");
 
 /* getopt_long answers this plus the id, out of the way of letters. */
 #define LONG_BASE 256

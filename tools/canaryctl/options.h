@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum option_id {
-    /* for every command */
+    /* for every command; 0, the first, ends a command's own list */
     OPTION_DB,
     OPTION_ROLLOUT,
     OPTION_OUTPUT,
@@ -66,11 +66,10 @@ enum option_id {
     OPTION_COUNT
 };
 
-#define OPTION_BIT(id) (UINT64_C(1) << (id))
-#define OPTIONS_EVERYWHERE                                                                         \
-    (OPTION_BIT(OPTION_DB) | OPTION_BIT(OPTION_ROLLOUT) | OPTION_BIT(OPTION_OUTPUT) |              \
-     OPTION_BIT(OPTION_BY) | OPTION_BIT(OPTION_NOTE) | OPTION_BIT(OPTION_TIMEOUT) |                \
-     OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_VERSION))
+/* Whether an option goes with every command. */
+static inline bool options_everywhere(int id) {
+    return id < OPTION_STAGES;
+}
 
 /* What completes an option's value. */
 enum option_value {
