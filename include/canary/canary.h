@@ -22,6 +22,7 @@
 #include <canary/bucket.h>
 #include <canary/context.h>
 #include <canary/decide.h>
+#include <canary/document.h>
 #include <canary/error.h>
 #include <canary/metrics.h>
 #include <canary/observe.h>

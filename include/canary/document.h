@@ -14,13 +14,15 @@
 
 CANARY_BEGIN_DECLS
 
-#define CANARY_DOCUMENT_NAME_MAX 191            /* [A-Za-z0-9._:/-]{1,191} */
+#define CANARY_DOCUMENT_NAME_MAX 191               /* [A-Za-z0-9._:/-]{1,191} */
 #define CANARY_DOCUMENT_SIZE_MAX UINT64_C(4194304) /* bytes of one document */
-#define CANARY_DOCUMENTS_MAX 64                 /* that one call writes */
-#define CANARY_ANY_VERSION UINT64_MAX           /* expect nothing */
+#define CANARY_DOCUMENTS_MAX 64                    /* that one call writes */
+#define CANARY_ANY_VERSION UINT64_MAX              /* expect nothing */
 
 /* canary_document.flags */
-#define CANARY_DOCUMENT_REMOVE 1u /* writing: remove it; one that is not there is no error */
+/* Writing: remove it, whatever its `data`. One that is not there is no error, whatever the version. Should
+ * it be written again, its versions begin at 1 again. */
+#define CANARY_DOCUMENT_REMOVE 1u
 
 /* A document. Writing: owned by the caller, who sets `size`. Reading: owned by the library, valid
  * during the callback. */
@@ -46,8 +48,9 @@ CANARY_API void canary_document_init(canary_document *document, uint32_t size);
 /* Any value but 0 ends the reading, without error. */
 typedef int (*canary_document_fn)(void *user_data, const canary_document *document);
 
-/* Writes or removes `count` documents of one rollout, at most CANARY_DOCUMENTS_MAX of one size, in one
- * transaction: all or none. Durable when it returns 0. A name may stand in `documents` once.
+/* Writes or removes `count` documents of one rollout, 1 to CANARY_DOCUMENTS_MAX of one size, in one
+ * transaction: all or none. A name may stand in `documents` once. When it returns 0 every process sees
+ * them, and none that is killed takes them with it; a power cut may, as with figures.
  * Thread: any thread. Blocking: may block on storage, waiting for a lock up to busy_timeout_ns. Errors:
  * CANARY_E_INVALID (an argument, a name, a size), _CONFLICT (a version differs; the message names the
  * document and both versions), _NOT_FOUND (no such rollout), _UNSUPPORTED (the store keeps no metrics),
@@ -60,19 +63,25 @@ CANARY_API int canary_document_write(canary_store *store, const char *rollout,
 typedef struct canary_document_query {
     uint32_t size;       /* sizeof(canary_document_query) of the caller */
     uint32_t descending; /* 1: from the last name to the first */
-    const char *prefix;  /* names that begin so; NULL or "" = all; a whole name reads that document, and
+    const char
+        *prefix; /* names that begin so; NULL or "" = all; a whole name reads that document, and
                             those it is a prefix of */
-    const char *from;    /* ascending: names from this on; descending: names up to this one, itself
+    const char *from; /* ascending: names from this on; descending: names up to this one, itself
                             included; NULL = no bound */
-    uint64_t limit;      /* at most so many; 0 = all */
+    uint64_t limit;   /* at most so many; 0 = all */
 } canary_document_query;
 
 /* clang-format off */
 #define CANARY_DOCUMENT_QUERY_INIT { (uint32_t)sizeof(canary_document_query), 0, 0, 0, 0 }
 /* clang-format on */
 
-/* Calls `callback` for documents in the order of the bytes of their names. No lock is held during
- * callbacks. One that fails its checksum is left out; `*damaged` (may be NULL) counts them.
+/* Function twin of CANARY_DOCUMENT_QUERY_INIT. NULL does nothing.
+ * Thread: one thread per object. Blocking: wait-free. Errors: none. */
+CANARY_API void canary_document_query_init(canary_document_query *query, uint32_t size);
+
+/* Calls `callback` for documents in the order of the bytes of their names; `query` NULL: for all. No lock
+ * is held during callbacks. Long lists are read in parts of about 1 MiB, each consistent in itself. A
+ * document that fails its checksum is left out; `*damaged` (may be NULL) counts them.
  * Thread: any thread. Blocking: may block on storage. Errors: CANARY_E_INVALID, _NOT_FOUND (no such
  * rollout), _UNSUPPORTED, _NOMEM, and every storage error. That there are none is no error. */
 CANARY_API int canary_document_list(canary_store *store, const char *rollout,

@@ -76,7 +76,33 @@ typedef struct canary_figures {
     double f1;                   /* 2q / (1 + q), q = tp / (tp + fp + fn) */
     uint64_t threshold_n[8];     /* durations that were compared with threshold i, */
     uint64_t threshold_above[8]; /* and how many were above it */
+    uint64_t half_n[2]; /* proportion, in the old cohort: n and k of either half of its users, to */
+    uint64_t half_k[2]; /* compare it with itself; see below. Else 0 */
+    uint32_t bucket_count;   /* duration: buckets up to the last that is not empty; 0 = all are */
+    uint32_t reserved2;      /* 0 */
+    const uint64_t *buckets; /* duration: how many lie in each, `overflow` aside; NULL = all are
+                                empty. Valid during the callback */
 } canary_figures;
+
+/* Halves: a bit of the user's hash, mixed, divides all users into two halves, the same everywhere and at
+ * all times. The bit depends neither on the bucket, so that the ramp takes from both alike, nor on
+ * whether the user belongs to the sample of canary_exposure_read(). Counted are outcomes of the old
+ * cohort whose user is known (canary_record() and canary_record_user()) and was decided by the ramp, as
+ * for distinct users; of the others, of canary_record_cohort() and of imported figures only n and k are
+ * known: half_n[0] + half_n[1] <= n, half_k[i] <= half_n[i]. Of one release to all, the halves differ
+ * by chance alone; by how much more than that says how far requests of one user go together.
+ *
+ * Buckets: whole microseconds v below 2^32, with P = 6 bits an octave. Bucket v below 2^P, else
+ * ((e-P+1)<<P) + ((v>>(e-P)) & (2^P-1)) with e the number of v's highest bit: at most 2^-6 of its lower
+ * bound wide. The layout is fixed for this version of the library's ABI. */
+
+#define CANARY_DURATION_BUCKETS 1728 /* of a histogram: never more */
+
+/* The lower bound of a bucket in nanoseconds, which belongs to the bucket. CANARY_DURATION_BUCKETS answers
+ * the end of the last one, 2^32 us, as does all above; so bucket i is from canary_duration_bucket_ns(i)
+ * to before canary_duration_bucket_ns(i + 1).
+ * Thread: any thread. Blocking: wait-free. Errors: none. */
+CANARY_API int64_t canary_duration_bucket_ns(uint32_t index);
 
 /* One metric over one step. Owned by the library, valid during the callback. */
 typedef struct canary_metrics_row {

@@ -213,6 +213,31 @@ typedef struct canary_recording_info {
  * storage. Errors: CANARY_E_INVALID (NULL, size too small), _NOMEM. */
 CANARY_API int canary_recording(canary_ctx *ctx, canary_recording_info *out);
 
+/* Outcomes by cohort that this process recorded for one context since it opened it, or was forked. Owned
+ * by the caller, who sets `size`. Arrays of two are indexed by cohort. */
+typedef struct canary_cohort_counts {
+    uint32_t size;        /* sizeof(canary_cohort_counts) of the caller */
+    uint32_t reserved;    /* 0 */
+    uint64_t outcomes[2]; /* all of them: */
+    uint64_t errors[2];   /* of these, which ended in an error, */
+    uint64_t timeouts[2]; /* or in a timeout */
+} canary_cohort_counts;
+
+/* clang-format off */
+#define CANARY_COHORT_COUNTS_INIT \
+    { (uint32_t)sizeof(canary_cohort_counts), 0, { 0 }, { 0 }, { 0 } }
+/* clang-format on */
+
+/* Function twin of CANARY_COHORT_COUNTS_INIT. NULL does nothing.
+ * Thread: one thread per object. Blocking: wait-free. Errors: none. */
+CANARY_API void canary_cohort_counts_init(canary_cohort_counts *counts, uint32_t size);
+
+/* Adds up what the threads of this process counted, under a microsecond for each of them: for who watches
+ * many times a second. Numbers never fall but by a fork, in the child; each outcome is in all the numbers
+ * it belongs to, or in none.
+ * Thread: any thread. Blocking: wait-free. Errors: CANARY_E_INVALID (NULL, size too small). */
+CANARY_API int canary_counts(canary_ctx *ctx, canary_cohort_counts *out);
+
 /* Receives a piece of text, `size` bytes at `text`. Any value but 0 ends the writing. */
 typedef int (*canary_write_fn)(void *user_data, const char *text, uint64_t size);
 

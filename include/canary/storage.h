@@ -3,7 +3,7 @@
  *
  * A store keeps five small tables of typed rows and gives transactions on them. It needs to know
  * nothing of percentages, checksums or audit chains: libcanary computes every value, checks every
- * expectation and does all retrying. A store may also keep measurements: eight further tables, in a
+ * expectation and does all retrying. A store may also keep measurements: nine further tables, in a
  * second store beside the first that it opens on request (`measurements`). What a store must get right
  * is exactly what the conformance suite (conformance.h) proves, of either:
  *
@@ -51,8 +51,9 @@ CANARY_BEGIN_DECLS
 #define CANARY_TABLE_WRITERS 11   /* key: writer. The last delivery of each process */
 #define CANARY_TABLE_IMPORTS 12   /* key: rollout, delivery. Figures from elsewhere that are in */
 #define CANARY_TABLE_BASELINES 13 /* key: rollout, hour of the week; -1: the whole */
+#define CANARY_TABLE_DOCUMENTS 14 /* key: rollout, name. What judges rollouts keeps */
 #define CANARY_TABLE_FIRST_MEASUREMENT 6
-#define CANARY_TABLE_LAST_MEASUREMENT 13
+#define CANARY_TABLE_LAST_MEASUREMENT 14
 
 /* Types of values. Pinned for ever. */
 #define CANARY_VALUE_NULL 0

@@ -8,6 +8,11 @@
 
 enum { TRANSACTIONS = 120, OPERATIONS = 12, ROWS = 400 };
 
+_Static_assert(CANARY_TABLE_LAST_MEASUREMENT - CANARY_TABLE_FIRST_MEASUREMENT <
+                       CANARY__SUITE_TABLES &&
+                   CANARY_TABLE_COUNT <= CANARY__SUITE_TABLES,
+               "room for the tables of either");
+
 struct model {
     int first; /* table */
     canary_storage_row *rows[CANARY__SUITE_TABLES][ROWS];

@@ -12,7 +12,7 @@
 
 enum {
     CANARY__SUITE_HANDLES = 4,
-    CANARY__SUITE_TABLES = 8,   /* of decisions or of measurements, at most */
+    CANARY__SUITE_TABLES = 9,   /* of decisions or of measurements, at most */
     CANARY__SUITE_SECRET = 32,  /* bytes */
     CANARY__SUITE_SKIPPED = -1, /* what a check returns that does not apply */
 };

@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 #include "observe/histogram.h"
 
+#include <canary/metrics.h>
+
 #include <math.h>
 #include <stddef.h>
+
+_Static_assert(CANARY_DURATION_BUCKETS == CANARY__HISTOGRAM_BUCKETS, "the layout that is told");
 
 uint64_t canary__histogram_low(uint32_t index) {
     const uint32_t first = 1u << CANARY__HISTOGRAM_BITS;
     uint32_t octave = index >> CANARY__HISTOGRAM_BITS;
 
     return octave == 0 ? index : (uint64_t)(index % first + first) << (octave - 1);
+}
+
+int64_t canary_duration_bucket_ns(uint32_t index) {
+    static const int64_t nanoseconds = 1000; /* of a microsecond */
+
+    return (int64_t)canary__histogram_low(
+               index < CANARY__HISTOGRAM_BUCKETS ? index : CANARY__HISTOGRAM_BUCKETS) *
+           nanoseconds;
 }
 
 uint64_t canary__histogram_end(uint32_t index) {

@@ -5,7 +5,7 @@
 
 #include "base/fail.h"
 
-/* A value longer than this is a mistake: the longest that libcanary stores has 64 KiB. */
+/* A value longer than this is a mistake: the longest that libcanary stores is a document's. */
 static const uint64_t longest = 16u << 20;
 
 const struct canary__set canary__set_decisions = { 1, CANARY_TABLE_COUNT };

@@ -55,6 +55,7 @@ struct canary__sqlite_conn {
     int checked;         /* the schema was found right at `cookie` */
     int broken;          /* not to be used again */
     uint32_t cookie;     /* schema cookie */
+    uint32_t lacking;    /* set of the kind's objects that the file was made without */
     int64_t wait_until;  /* CLOCK_MONOTONIC: until then a lock is waited for; 0 = not at all */
     uint32_t patience;   /* thousands of steps left until a statement counts as hostile */
     sqlite3_stmt *begin; /* BEGIN or BEGIN IMMEDIATE */
@@ -83,6 +84,8 @@ struct canary__sqlite_kind {
     const char *empty;   /* or has no bytes */
     const struct canary__sqlite_object *objects;
     int object_count;
+    int founding_count; /* those that every file has; the others, if they are missing, hold nothing and
+                           are made by the next transaction that writes */
     uint32_t application_id;
     uint32_t version; /* user_version that this library writes */
     /* The step from version i to version i + 1, which records the new number. */
@@ -169,6 +172,13 @@ int canary__sqlite_schema_check(const struct canary__sqlite *store,
 /* Brings the schema from version `from` to this library's inside the write transaction. */
 int canary__sqlite_migrate(const struct canary__sqlite *store, struct canary__sqlite_conn *conn,
                            uint32_t from, canary_error *error);
+
+/* Whether the checked schema has no such table yet. */
+int canary__sqlite_lacks(const struct canary__sqlite *store, const struct canary__sqlite_conn *conn,
+                         const char *table);
+/* Makes what the file was made without, inside the write transaction. */
+int canary__sqlite_complete(const struct canary__sqlite *store, struct canary__sqlite_conn *conn,
+                            canary_error *error);
 
 /* -- sqlite_transaction -- */
 

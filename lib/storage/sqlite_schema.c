@@ -168,8 +168,11 @@ static int check_objects(const struct canary__sqlite *store, struct canary__sqli
     if (rc != SQLITE_DONE) {
         return canary__sqlite_fail(store, conn->db, rc, "read its schema", error);
     }
+    conn->lacking = 0;
     for (int i = 0; i < store->kind->object_count; i++) {
-        if ((seen & 1u << i) == 0) {
+        if ((seen & 1u << i) == 0 && i >= store->kind->founding_count) {
+            conn->lacking |= 1u << i;
+        } else if ((seen & 1u << i) == 0) {
             return canary__fail(error, CANARY_E_CORRUPT, 0,
                                 "%s: the %s '%s' is missing from its schema; restore a copy of the "
                                 "store",
@@ -221,6 +224,31 @@ int canary__sqlite_schema_check(const struct canary__sqlite *store,
         conn->cookie = header->cookie;
     }
     return rc;
+}
+
+int canary__sqlite_lacks(const struct canary__sqlite *store, const struct canary__sqlite_conn *conn,
+                         const char *table) {
+    const struct canary__sqlite_kind *kind = store->kind;
+    int object = conn->lacking != 0 ? find(kind->objects, kind->object_count, "table", table) : -1;
+
+    return object >= 0 && (conn->lacking & 1u << object) != 0;
+}
+
+int canary__sqlite_complete(const struct canary__sqlite *store, struct canary__sqlite_conn *conn,
+                            canary_error *error) {
+    for (int i = store->kind->founding_count; i < store->kind->object_count; i++) {
+        int rc = SQLITE_OK;
+
+        if ((conn->lacking & 1u << i) != 0) {
+            rc = sqlite3_exec(conn->db, store->kind->objects[i].sql, NULL, NULL, NULL);
+            conn->checked = 0; /* it is gone again if the transaction comes to nothing */
+        }
+        if (rc != SQLITE_OK) {
+            return canary__sqlite_fail(store, conn->db, rc, "add a table", error);
+        }
+    }
+    conn->lacking = 0;
+    return CANARY_OK;
 }
 
 int canary__sqlite_migrate(const struct canary__sqlite *store, struct canary__sqlite_conn *conn,

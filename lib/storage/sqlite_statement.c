@@ -228,6 +228,9 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
     if (rc != CANARY_OK) {
         return rc;
     }
+    if (canary__sqlite_lacks(tx->store, tx->conn, table->name)) {
+        return CANARY_OK;
+    }
     kept = filtered(tx->conn, table, range);
     filter = kept != NULL;
     if (!filter) {

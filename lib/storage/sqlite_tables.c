@@ -165,7 +165,20 @@ static const struct canary__sqlite_object measurements_1[] = {
       "  PRIMARY KEY (rollout, hour)\n"
       ") STRICT" },
     { "index", "sqlite_autoindex_baselines_1", "baselines", "" },
+    /* From here on: made later, see `founding_count`. */
+    { "table", "documents", "documents",
+      "CREATE TABLE documents (\n"
+      "  rollout TEXT NOT NULL,\n"
+      "  name TEXT NOT NULL,\n"
+      "  version INTEGER NOT NULL DEFAULT 0,\n"
+      "  at INTEGER NOT NULL DEFAULT 0,\n"
+      "  data BLOB NOT NULL,\n"
+      "  PRIMARY KEY (rollout, name)\n"
+      ") STRICT" },
+    { "index", "sqlite_autoindex_documents_1", "documents", "" },
 };
+
+enum { LATER = 2 }; /* objects of measurements_1 */
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
@@ -211,6 +224,7 @@ const struct canary__sqlite_kind canary__sqlite_decisions = {
         "was one",
     .objects = decisions_1,
     .object_count = COUNT(decisions_1),
+    .founding_count = COUNT(decisions_1),
     .application_id = CANARY__SQLITE_APPLICATION_ID,
     .version = COUNT(decisions_steps),
     .migrations = decisions_steps,
@@ -229,6 +243,7 @@ const struct canary__sqlite_kind canary__sqlite_measurements = {
     .empty = "the file is empty: nothing was recorded yet",
     .objects = measurements_1,
     .object_count = COUNT(measurements_1),
+    .founding_count = COUNT(measurements_1) - LATER,
     .application_id = CANARY__SQLITE_APPLICATION_ID_METRICS,
     .version = COUNT(measurements_steps),
     .migrations = measurements_steps,

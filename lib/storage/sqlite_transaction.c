@@ -152,6 +152,9 @@ static int enter(struct canary__sqlite *store, struct canary__sqlite_conn *conn,
     if (rc == CANARY_OK && tx->header.version < store->kind->version) {
         rc = canary__sqlite_migrate(store, conn, tx->header.version, error);
     }
+    if (rc == CANARY_OK && conn->lacking != 0) {
+        rc = canary__sqlite_complete(store, conn, error);
+    }
     return rc;
 }
 

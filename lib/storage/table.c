@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The five tables every store keeps, and the eight of measurements. Columns are only ever added, at the
+/* The five tables every store keeps, and the nine of measurements. Columns are only ever added, at the
  * end. */
 #include <canary/storage.h>
 
@@ -77,6 +77,9 @@ static const char *const baseline_columns[] = {
 };
 static const int32_t baseline_types[] = { T, I, I, I, I, I, T, T, B };
 
+static const char *const document_columns[] = { "rollout", "name", "version", "at", "data" };
+static const int32_t document_types[] = { T, T, I, I, B };
+
 #define COUNT(a) ((uint32_t)(sizeof(a) / sizeof((a)[0])))
 #define TABLE(id, name, keys, prefix)                                                              \
     {                                                                                              \
@@ -98,6 +101,7 @@ static const canary_storage_table tables[CANARY_TABLE_LAST_MEASUREMENT] = {
     TABLE(CANARY_TABLE_WRITERS, "writers", 1, writer),
     TABLE(CANARY_TABLE_IMPORTS, "imports", 2, import),
     TABLE(CANARY_TABLE_BASELINES, "baselines", 2, baseline),
+    TABLE(CANARY_TABLE_DOCUMENTS, "documents", 2, document),
 };
 
 _Static_assert(COUNT(rollout_columns) == COUNT(rollout_types), "rollouts: a type per column");
@@ -111,6 +115,7 @@ _Static_assert(COUNT(subject_columns) == COUNT(subject_types), "subjects: a type
 _Static_assert(COUNT(writer_columns) == COUNT(writer_types), "writers: a type per column");
 _Static_assert(COUNT(import_columns) == COUNT(import_types), "imports: a type per column");
 _Static_assert(COUNT(baseline_columns) == COUNT(baseline_types), "baselines: a type per column");
+_Static_assert(COUNT(document_columns) == COUNT(document_types), "documents: a type per column");
 _Static_assert(CANARY_TABLE_FIRST_MEASUREMENT == CANARY_TABLE_COUNT + 1, "no gap");
 
 const canary_storage_table *canary_storage_table_get(int table) {

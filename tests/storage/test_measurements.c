@@ -272,7 +272,7 @@ static void other_tables(void **state) {
     figures_make(place, &figures);
     assert_int_equal(place_begin(&figures, CANARY_STORAGE_WRITE), CANARY_OK);
     place_expect(&figures, place_put_flag(&figures, "a", 1), CANARY_E_INVALID,
-                 "the tables 6 to 13, not 3");
+                 "the tables 6 to 14, not 3");
     assert_int_equal(place_end(&figures, 1), CANARY_OK);
     assert_int_equal(place_begin(place, CANARY_STORAGE_WRITE), CANARY_OK);
     place_expect(place, figures_put(place, CANARY_TABLE_TICKS, "r", 1, 1, 1), CANARY_E_INVALID,

@@ -463,7 +463,8 @@ static void measurements_are_made_whole(void **state) {
     assert_int_equal(figures.end(simple->transaction, 1, &simple->error), 0);
     /* A commit reads what was not read yet, of its own tables only. */
     assert_string_equal(simple->diary, "look look create begin-write writers ticks minutes hours "
-                                       "metrics subjects imports baselines commit ");
+                                       "metrics subjects imports baselines "
+                                       "documents commit ");
     figures.close(kept);
     assert_int_equal(simple->closed, 1);
     methods.close(whole);
