@@ -90,7 +90,8 @@ CANARY_API int canary_plan_compute(const canary_plan *plan, canary_plan_answer *
                                    canary_error *error);
 
 /* The base rate of "error" in the old cohort, share and requests per second that were measured since the
- * percentage was set, or in the last day when that is longer ago, into a plan.
+ * percentage was set, or in the last day when that is longer ago, into a plan. What cannot be told from
+ * what was recorded (no outcomes, no errors among them, outcomes of one cohort only) stays as it is.
  * Thread: any thread. Blocking: may block on storage. Errors: those of canary_metrics(). */
 CANARY_API int canary_plan_measure(canary_store *store, const char *rollout, canary_plan *plan,
                                    canary_error *error);
