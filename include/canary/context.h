@@ -156,7 +156,7 @@ CANARY_API int64_t canary_store_now(canary_store *store, int clock);
 /* Gives one line to the store's log hook, where `level` (CANARY_LOG_..., a lower number counts as
  * CANARY_LOG_ERROR) is not above the level the store was opened with: for libraries on top of this
  * one, which are to report where it does. The line is cut at 599 bytes; control characters become
- * blanks. Must not name users. No lock is held. A NULL store or message does nothing.
+ * "?". Must not name users. No lock is held. A NULL store or message does nothing.
  * Thread: any thread. Blocking: wait-free where the hook is. Errors: none. */
 CANARY_API void canary_store_log(canary_store *store, int level, const char *message);
 

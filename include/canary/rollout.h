@@ -226,8 +226,8 @@ CANARY_API int canary_accept(canary_store *store, const char *rollout,
  * "policy", whose evidence is the text; its SHA-256 stands in the rollout. NULL or a size of 0 takes
  * the policy away. The text is copied and not looked at: canary_policy_set() of libcanary-judge checks
  * it first. Expectations in `options` hold. The same text once more is a change once more. Begins no
- * generation. Errors: common; _NOT_FOUND; _INVALID (`options->evidence` is given, since the text takes
- * its place; text too long, not UTF-8 or with NUL in it); _TAMPERED (the rollout's row was changed
+ * generation. Errors: common; _NOT_FOUND; _INVALID (`options->evidence` is not empty: the text takes its
+ * place; text too long, not UTF-8 or with NUL in it); _TAMPERED (the rollout's row was changed
  * outside, and a policy must not be signed with it). */
 CANARY_API int canary_rollout_policy_set(canary_store *store, const char *rollout, const char *text,
                                          uint64_t size, const canary_change_options *options,
@@ -237,7 +237,7 @@ CANARY_API int canary_rollout_policy_set(canary_store *store, const char *rollou
  * by its SHA-256, 64 lower-case hex digits. The text is put into `buffer` of `capacity` bytes, with a
  * NUL behind it; `*size` (may be NULL) becomes its length without the NUL, also when the call ends in
  * CANARY_E_FULL, so that a first call with a NULL buffer asks for it. `change` (may be NULL, size
- * set) receives the newest change that set this text. Nothing is written on other failures.
+ * set) receives the newest change that set this text.
  * Errors: common; _NOT_FOUND (no rollout, no policy in force, or none of that digest); _FULL
  * (`buffer` is NULL or has no room); _INVALID (`digest` is none); _TAMPERED (the trail has no text of
  * the digest in force, or the change that holds it was edited). */

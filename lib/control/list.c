@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "control/environment.h"
 #include "control/rows.h"
+#include "control/trail.h"
 
 static void fill_stages(const struct canary__rollout_row *row, canary_rollout *out) {
     out->stage_count = row->stage_count;
@@ -90,6 +91,19 @@ static int settle_effective(canary_store *store, void *transaction,
     return CANARY_OK;
 }
 
+static int fill_standing(canary_store *store, void *transaction,
+                         const struct canary__rollout_row *row, canary_rollout *out,
+                         canary_error *error) {
+    struct canary__standing standing;
+    int code = canary__trail_standing(&store->methods, transaction, row, &standing, error);
+
+    out->generation = standing.generation;
+    out->generation_at_ns = standing.generation_at;
+    out->policy_revision = standing.policy_revision;
+    canary__text_copy(out->policy, sizeof out->policy, row->policy);
+    return code;
+}
+
 static int fill_rollout(canary_store *store, void *transaction, const char *name,
                         canary_rollout *out, canary_error *error) {
     struct canary__rollout_row row;
@@ -117,7 +131,10 @@ static int fill_rollout(canary_store *store, void *transaction, const char *name
     canary__text_copy(out->updated_by, sizeof out->updated_by, row.updated_by);
     canary__text_copy(out->note, sizeof out->note, row.note);
     fill_stages(&row, out);
-    code = fill_flag(store, transaction, &flag, out, error);
+    code = fill_standing(store, transaction, &row, out, error);
+    if (code == CANARY_OK) {
+        code = fill_flag(store, transaction, &flag, out, error);
+    }
     return code != CANARY_OK ? code : settle_effective(store, transaction, &row, out, error);
 }
 

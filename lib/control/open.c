@@ -251,7 +251,10 @@ int canary_info(canary_ctx *ctx, canary_ctx_info *out) {
     if (atomic_load_explicit(&cold->killed_local, memory_order_relaxed) != 0) {
         info.kill_reasons |= CANARY_KILL_LOCAL;
     }
-    info.effective_bp = info.kill_reasons != 0 ? 0 : f->shown.effective_bp;
+    info.effective_bp = canary__snapshot_limited(ctx, f->shown.effective_bp);
+    if (info.kill_reasons != 0) {
+        info.effective_bp = 0;
+    }
     if (cold->stale_after_ns > 0 && info.age_ns > cold->stale_after_ns) {
         info.effective_bp = 0;
     }

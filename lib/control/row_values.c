@@ -85,6 +85,13 @@ static void digest_end(struct digest *digest, char text[CANARY__DIGEST_TEXT]) {
     canary__text_hex(bytes, sizeof bytes, text);
 }
 
+void canary__row_text_digest(const void *bytes, size_t size, char text[CANARY__DIGEST_TEXT]) {
+    unsigned char digest[crypto_hash_sha256_BYTES];
+
+    crypto_hash_sha256(digest, bytes, size);
+    canary__text_hex(digest, sizeof digest, text);
+}
+
 void canary__row_toggle(uint8_t digest[32], const char *rollout, const void *id, uint64_t size,
                         int cohort) {
     canary_storage_value values[3] = { canary__value_text(rollout), canary__value_blob(id, size),
@@ -132,6 +139,14 @@ int64_t canary__row_take_integer(struct canary__row_cursor *cursor, int64_t low,
         return low > 0 ? low : 0;
     }
     return value->integer;
+}
+
+int canary__row_says(const canary_storage_row *row, uint32_t column, const char *text) {
+    size_t length = strlen(text);
+
+    return row->count > column && row->values[column].type == CANARY_VALUE_TEXT &&
+           row->values[column].size == length &&
+           memcmp(row->values[column].data, text, length) == 0;
 }
 
 void canary__row_take_text(struct canary__row_cursor *cursor, char *out, size_t size) {

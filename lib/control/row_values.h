@@ -29,4 +29,13 @@ void canary__row_rollout_checksum(const struct canary__rollout_row *row,
 void canary__row_checksum(int table, const canary_storage_value *values, uint32_t count,
                           char text[CANARY__DIGEST_TEXT]);
 
+/* SHA-256 of a text, as 64 hex digits. */
+void canary__row_text_digest(const void *bytes, size_t size, char text[CANARY__DIGEST_TEXT]);
+
+/* Columns of a change. */
+enum { CANARY__CHANGE_ROLLOUT = 1, CANARY__CHANGE_ACTION = 3, CANARY__CHANGE_EVIDENCE = 13 };
+
+/* Is this value of a stored row this text? */
+int canary__row_says(const canary_storage_row *row, uint32_t column, const char *text);
+
 #endif

@@ -355,3 +355,22 @@ int canary__store_begin(canary_store *store, int mode, void **transaction, canar
         nanosleep(&step, NULL);
     }
 }
+
+int64_t canary_store_now(canary_store *store, int clock) {
+    const canary_options defaults = CANARY_OPTIONS_INIT;
+    struct canary__hooks system;
+
+    clock = clock == CANARY_CLOCK_REALTIME ? CANARY_CLOCK_REALTIME : CANARY_CLOCK_MONOTONIC;
+    if (store != NULL) {
+        return canary__now(&store->hooks, clock);
+    }
+    canary__hooks_init(&system, &defaults);
+    return canary__now(&system, clock);
+}
+
+void canary_store_log(canary_store *store, int level, const char *message) {
+    if (store != NULL && message != NULL) {
+        canary__log(&store->hooks, level < CANARY_LOG_ERROR ? CANARY_LOG_ERROR : level, "%s",
+                    message);
+    }
+}

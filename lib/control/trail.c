@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "control/row_values.h"
+
 int canary__trail_holds(const canary_storage_methods *methods, void *transaction,
                         const struct canary__rollout_row *row, int *holds, canary_error *error) {
     struct canary__change_row last;
@@ -28,6 +30,61 @@ int canary__trail_denies(const canary_storage_methods *methods, void *transactio
     *denies =
         code != CANARY_OK || (last.public.id != 0 && strcmp(last.public.action, "flag_on") != 0 &&
                               flag->updated_at <= last.public.at_ns);
+    return code;
+}
+
+struct standing_search {
+    const struct canary__rollout_row *row;
+    struct canary__standing *standing;
+    int edited;
+};
+
+static int take_standing(void *user_data, const canary_storage_row *stored) {
+    struct standing_search *search = user_data;
+    struct canary__standing *standing = search->standing;
+    struct canary__change_row row;
+    const canary_change *c = &row.public;
+
+    if (!canary__row_says(stored, CANARY__CHANGE_ROLLOUT, search->row->name)) {
+        return 0;
+    }
+    canary__row_get_change(stored, &row);
+    if (standing->generation == 0) {
+        /* An edited row can hide the newest change of the percentage. */
+        search->edited |= !row.intact;
+        if (c->from_percentage_bp != c->to_percentage_bp || strcmp(c->action, "create") == 0) {
+            standing->generation = c->revision;
+            standing->generation_at = c->at_ns;
+        }
+    }
+    if (search->row->policy[0] != '\0' && standing->policy_revision == 0 &&
+        strcmp(c->action, "policy") == 0) {
+        standing->policy_revision = c->revision;
+    }
+    return standing->generation != 0 &&
+           (search->row->policy[0] == '\0' || standing->policy_revision != 0);
+}
+
+int canary__trail_standing(const canary_storage_methods *methods, void *transaction,
+                           const struct canary__rollout_row *row, struct canary__standing *standing,
+                           canary_error *error) {
+    canary_storage_value name = canary__value_text(row->name);
+    canary_storage_range range = { .size = (uint32_t)sizeof range,
+                                   .descending = 1,
+                                   .where_column = CANARY__CHANGE_ROLLOUT,
+                                   .where_value = &name };
+    struct standing_search search = { row, standing, 0 };
+    int code;
+
+    memset(standing, 0, sizeof *standing);
+    code = methods->read(transaction, CANARY_TABLE_CHANGES, &range, take_standing, &search, error);
+    if (standing->generation == 0) {
+        standing->generation = row->revision;
+        search.edited = 1;
+    }
+    if (search.edited && row->updated_at > standing->generation_at) {
+        standing->generation_at = row->updated_at;
+    }
     return code;
 }
 

@@ -10,7 +10,9 @@
 #include "base/fail.h"
 #include "base/sized.h"
 #include "base/text.h"
+#include "control/evidence.h"
 #include "control/overrides.h"
+#include "control/row_values.h"
 #include "control/rows.h"
 
 enum { CHUNK = 1000 };
@@ -26,6 +28,8 @@ struct last {
     uint64_t revision;
     uint32_t to_bp;
     int32_t to_stage;
+    int policy_known; /* no accept came since: `policy` counts */
+    char policy[CANARY__DIGEST_TEXT];
 };
 
 struct verification {
@@ -80,13 +84,30 @@ static struct last *last_of(struct verification *v, const char *name, int is_fla
     return (struct last *)(void *)(v->lasts.bytes + v->lasts.used - sizeof fresh);
 }
 
-static void note_last(struct verification *v, const canary_change *c) {
+static void note_policy(struct last *last, const canary_change *c,
+                        const canary_storage_value *evidence) {
+    if (strcmp(c->action, "policy") == 0) {
+        last->policy_known = 1;
+        last->policy[0] = '\0';
+        if (evidence != NULL && evidence->size > 0) {
+            canary__row_text_digest(evidence->data, (size_t)evidence->size, last->policy);
+        }
+    } else if (strcmp(c->action, "create") == 0) {
+        last->policy_known = 1;
+    } else if (strcmp(c->action, "accept") == 0) {
+        last->policy_known = 0;
+    }
+}
+
+static void note_last(struct verification *v, const canary_change *c,
+                      const canary_storage_value *evidence) {
     struct last *last;
 
     if (c->rollout[0] != '\0' && (last = last_of(v, c->rollout, 0)) != NULL) {
         last->revision = c->revision;
         last->to_bp = c->to_percentage_bp;
         last->to_stage = c->to_stage;
+        note_policy(last, c, evidence);
     }
     if (strncmp(c->action, "flag_", 5) == 0 && (last = last_of(v, c->flag, 1)) != NULL) {
         last->switched = 1;
@@ -129,7 +150,7 @@ static int check_change(void *user_data, const canary_storage_row *stored) {
              "change %llu is dated %llu s before the change it follows", (unsigned long long)c->id,
              (unsigned long long)(((uint64_t)v->at_ns - (uint64_t)c->at_ns) / 1000000000));
     }
-    note_last(v, c);
+    note_last(v, c, canary__evidence_of(stored));
     v->next_id = c->id + 1;
     v->at_ns = c->at_ns;
     canary__text_copy(v->previous, sizeof v->previous, c->hash);
@@ -174,6 +195,11 @@ static void check_rollout(struct verification *v, const char *name) {
              name, (unsigned long long)row.revision, row.percentage_bp / 100,
              row.percentage_bp % 100, (unsigned long long)last->revision, last->to_bp / 100,
              last->to_bp % 100);
+    } else if (last->policy_known && strcmp(last->policy, row.policy) != 0) {
+        find(v, CANARY_FINDING_HEAD, 0, name, "", next,
+             "rollout \"%s\" names the policy %.12s..., but the trail last set %.12s...", name,
+             row.policy[0] != '\0' ? row.policy : "none",
+             last->policy[0] != '\0' ? last->policy : "none");
     }
     v->code = canary__overrides_verify(v->store, v->transaction, &row, &matches, &v->error);
     if (v->code == CANARY_OK && !matches) {

@@ -216,6 +216,16 @@ void canary_revive(canary_ctx *ctx) {
     }
 }
 
+void canary_limit(canary_ctx *ctx, uint32_t percentage_bp) {
+    if (ctx != NULL) {
+        uint32_t limit =
+            canary__share_of(percentage_bp < CANARY_BP_MAX ? percentage_bp : CANARY_BP_MAX);
+
+        atomic_store_explicit(&canary__ctx_cold(ctx)->limit, limit, memory_order_seq_cst);
+        canary__snapshot_sync(ctx);
+    }
+}
+
 const char *canary_reason_name(int reason) {
     static const char *const names[] = { "unknown", "invalid",  "killed", "not_ready",
                                          "stale",   "override", "static", "split" };

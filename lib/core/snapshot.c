@@ -47,6 +47,7 @@ canary_ctx *canary__ctx_new(const struct canary__hooks *hooks, const canary_opti
     cold->owner = owner;
     cold->start = canary__hash_plain;
     atomic_init(&cold->confirmed_ns, -1);
+    atomic_init(&cold->limit, CANARY__SHARE_ALL);
     fill_line(ctx, cold);
     canary__snapshot_publish(ctx, &nothing);
     return ctx;
@@ -108,9 +109,28 @@ struct canary__pins *canary__snapshot_block(canary_ctx *ctx, uint64_t words) {
     return block;
 }
 
+static uint64_t with_share(uint64_t word, uint32_t share) {
+    return (word & ~(CANARY__WORD_SHARE | CANARY__WORD_SPLIT)) | share |
+           (share != 0 && share != CANARY__SHARE_ALL ? CANARY__WORD_SPLIT : 0);
+}
+
+/* A word with the published share becomes one that decisions can go by. */
+static uint64_t with_limit(uint64_t word, uint32_t limit) {
+    uint32_t share = (uint32_t)(word & CANARY__WORD_SHARE);
+
+    return (with_share(word, share < limit ? share : limit) &
+            ~(CANARY__WORD_SHARE << CANARY__WORD_LIMIT)) |
+           (uint64_t)limit << CANARY__WORD_LIMIT;
+}
+
+static uint32_t limit_of(uint64_t word) {
+    return (uint32_t)(word >> CANARY__WORD_LIMIT & CANARY__WORD_SHARE);
+}
+
 /* Kill and publication each store one of two places and then look at the other; without a total
  * order both could see the other's old value, and a kill would be lost until the next publication.
- * Hence sequential consistency on these accesses, and a loop until word and flag agree. */
+ * Hence sequential consistency on these accesses, and a loop until word and cold data agree. The local
+ * cap is the same case. */
 void canary__snapshot_sync(canary_ctx *ctx) {
     struct canary__cold *cold = canary__ctx_cold(ctx);
 
@@ -119,14 +139,25 @@ void canary__snapshot_sync(canary_ctx *ctx) {
         uint64_t bit = atomic_load_explicit(&cold->killed_local, memory_order_seq_cst) != 0
                            ? CANARY__WORD_KILLED_LOCAL
                            : 0;
+        uint32_t limit = atomic_load_explicit(&cold->limit, memory_order_seq_cst);
+        struct canary__view view;
+        uint64_t next = word;
 
         /* In a child that has not decided yet the word stays 0: its first decision puts back the
          * inherited state and then comes here. */
-        if (word == 0 || (word & CANARY__WORD_KILLED_LOCAL) == bit) {
+        if (word == 0 || ((word & CANARY__WORD_KILLED_LOCAL) == bit && limit_of(word) == limit)) {
             return;
         }
+        if (limit_of(word) != limit) {
+            /* Of this word, not of a newer one that is on its way: the cap is to hold when the call
+             * that puts it returns. */
+            if (canary__snapshot_view(ctx, word, &view) != 0) {
+                continue;
+            }
+            next = with_limit(with_share(word, canary__share_of(view.effective_bp)), limit);
+        }
         atomic_compare_exchange_strong_explicit(&ctx->word, &word,
-                                                (word & ~CANARY__WORD_KILLED_LOCAL) | bit,
+                                                (next & ~CANARY__WORD_KILLED_LOCAL) | bit,
                                                 memory_order_seq_cst, memory_order_relaxed);
     }
 }
@@ -142,17 +173,27 @@ static uint64_t local_kill(struct canary__cold *cold, uint64_t word) {
                : 0;
 }
 
-/* Replaces the word and never touches the local kill: setting and clearing it is for those who kill
- * and revive. Were it done here as well, a thread held up between its look and its exchange could
- * undo a kill that came after: the word may have gone and come back in between. Only a word that
- * fork has wiped has lost the kill, and nobody else puts it back there.
+/* The same for the cap. */
+static uint32_t local_limit(struct canary__cold *cold, uint64_t word) {
+    return word != 0 ? limit_of(word) : atomic_load_explicit(&cold->limit, memory_order_seq_cst);
+}
+
+/* A published word with what is local to the process, as it stands in the word to be replaced. */
+static uint64_t localized(struct canary__cold *cold, uint64_t published, uint64_t replaced) {
+    return with_limit(published, local_limit(cold, replaced)) | local_kill(cold, replaced);
+}
+
+/* Replaces the word and never touches the local kill and the local cap: changing them is for those who
+ * kill, revive and limit. Were it done here as well, a thread held up between its look and its
+ * exchange could undo a kill that came after: the word may have gone and come back in between. Only a
+ * word that fork has wiped has lost them, and nobody else puts them back there.
  *
  * Answers 1 when it was such a word. */
 static int store_word(canary_ctx *ctx, uint64_t next) {
+    struct canary__cold *cold = canary__ctx_cold(ctx);
     uint64_t word = atomic_load_explicit(&ctx->word, memory_order_relaxed);
 
-    while (!atomic_compare_exchange_weak_explicit(&ctx->word, &word,
-                                                  next | local_kill(canary__ctx_cold(ctx), word),
+    while (!atomic_compare_exchange_weak_explicit(&ctx->word, &word, localized(cold, next, word),
                                                   memory_order_seq_cst, memory_order_relaxed)) {
     }
     if (word == 0) {
@@ -188,18 +229,18 @@ void canary__snapshot_publish(canary_ctx *ctx, const struct canary__state *state
     slot = &cold->ring[generation % CANARY__RING];
     atomic_store_explicit(&slot->generation, 0, memory_order_relaxed);
     atomic_store_explicit(&slot->revision, state->revision, memory_order_release);
-    atomic_store_explicit(&slot->stage_and_percentage,
-                          (uint64_t)(uint32_t)(state->stage + 1) << 32 | state->percentage_bp,
+    atomic_store_explicit(&slot->numbers,
+                          (uint64_t)(uint32_t)(state->stage + 1) << 32 |
+                              (uint64_t)state->effective_bp << 16 | state->percentage_bp,
                           memory_order_release);
     atomic_store_explicit(&slot->pins, state->pins, memory_order_release);
     atomic_store_explicit(&slot->generation, generation, memory_order_release);
 
     word = constant_bits(cold) | generation << CANARY__WORD_SHIFT |
-           canary__share_of(state->effective_bp) |
-           (state->effective_bp % CANARY_BP_MAX != 0 ? CANARY__WORD_SPLIT : 0) |
            (state->loaded ? CANARY__WORD_LOADED : 0) | (state->killed ? CANARY__WORD_KILLED : 0) |
            (state->pins != NULL ? CANARY__WORD_PINS : 0) |
            (is_salted(cold) ? CANARY__WORD_SALT : 0);
+    word = with_share(word, canary__share_of(state->effective_bp));
     fill_line(ctx, cold);
     atomic_store_explicit(&cold->word, word, memory_order_release);
     /* A child whose first act is a refresh or a change finds the word made anew by its first
@@ -217,7 +258,7 @@ void canary__snapshot_publish(canary_ctx *ctx, const struct canary__state *state
 static __attribute__((noinline, cold)) uint64_t revive_in_child(canary_ctx *ctx) {
     struct canary__cold *cold = canary__ctx_cold(ctx);
     uint64_t none = 0;
-    uint64_t word = atomic_load_explicit(&cold->word, memory_order_acquire) | local_kill(cold, 0);
+    uint64_t word = localized(cold, atomic_load_explicit(&cold->word, memory_order_acquire), 0);
 
     fill_line(ctx, cold);
     /* Only from 0: the child's own watcher may have published something newer meanwhile. */
@@ -237,7 +278,7 @@ uint64_t canary__snapshot_word(canary_ctx *ctx) {
 
 int canary__snapshot_view(canary_ctx *ctx, uint64_t word, struct canary__view *view) {
     struct canary__slot *slot = canary__snapshot_slot(ctx, word);
-    uint64_t both;
+    uint64_t numbers;
 
     if (atomic_load_explicit(&slot->generation, memory_order_acquire) !=
         word >> CANARY__WORD_SHIFT) {
@@ -245,8 +286,16 @@ int canary__snapshot_view(canary_ctx *ctx, uint64_t word, struct canary__view *v
     }
     view->word = word;
     view->revision = atomic_load_explicit(&slot->revision, memory_order_acquire);
-    both = atomic_load_explicit(&slot->stage_and_percentage, memory_order_acquire);
-    view->stage = (int32_t)(uint32_t)(both >> 32) - 1;
-    view->percentage_bp = (uint32_t)both;
+    numbers = atomic_load_explicit(&slot->numbers, memory_order_acquire);
+    view->stage = (int32_t)(uint32_t)(numbers >> 32) - 1;
+    view->percentage_bp = (uint32_t)numbers & 0xffff;
+    view->effective_bp = (uint32_t)numbers >> 16;
     return canary__snapshot_holds(ctx, word) ? 0 : -1;
+}
+
+uint32_t canary__snapshot_limited(canary_ctx *ctx, uint32_t effective_bp) {
+    uint32_t limit =
+        canary__share_bp(atomic_load_explicit(&canary__ctx_cold(ctx)->limit, memory_order_relaxed));
+
+    return effective_bp < limit ? effective_bp : limit;
 }

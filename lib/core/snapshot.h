@@ -14,8 +14,12 @@
  * that sees generation g by acquire sees every field stored before it. A reader that sees the word
  * of generation g by acquire sees slot g complete, or overwritten by a later one, never unfinished.
  * No reader writes, so no store of one reader has to be ordered against another's; sequential
- * consistency is needed in one place only, between the kill switch and a publication
- * (canary__snapshot_sync). */
+ * consistency is needed in one place only, between the kill switch or the local cap and a publication
+ * (canary__snapshot_sync).
+ *
+ * The share in the word is what decisions go by: the published one, but no more than the local cap. The
+ * published one stays in the slot, and the cap stands in the word as well, so that a publication made
+ * for one cap cannot replace a word that another was put into since. */
 #ifndef CANARY__SNAPSHOT_H
 #define CANARY__SNAPSHOT_H
 
@@ -39,7 +43,8 @@
 #define CANARY__WORD_SALT (UINT64_C(1) << 21)         /* hash with the salt in front */
 #define CANARY__WORD_SPLIT (UINT64_C(1) << 22)        /* neither 0 nor 100 %: ids are hashed */
 #define CANARY__WORD_FLAGS UINT64_C(0xffc000)         /* all bits that are neither number */
-#define CANARY__WORD_SHIFT 24                         /* generation above, 40 bits, never 0 */
+#define CANARY__WORD_LIMIT 24                         /* local cap above, 14 bits, a share */
+#define CANARY__WORD_SHIFT 38                         /* generation above, 26 bits, never 0 */
 /* What the short ways can handle: the share alone, and what is hashed to compare with it. */
 #define CANARY__WORD_PLAIN (CANARY__WORD_ALIVE | CANARY__WORD_LOADED)
 #define CANARY__WORD_HASHED (CANARY__WORD_PLAIN | CANARY__WORD_SPLIT)
@@ -51,14 +56,16 @@
 struct canary__slot {
     _Atomic(uint64_t) generation;
     _Atomic(uint64_t) revision;
-    _Atomic(uint64_t) stage_and_percentage; /* stage + 1 << 32 | configured basis points */
+    /* Stage + 1 << 32 | basis points in effect but for the local cap << 16 | configured ones. */
+    _Atomic(uint64_t) numbers;
     _Atomic(struct canary__pins *) pins;
 };
 
 /* What survives fork: all a child needs to go on with the parent's last state. */
 struct canary__cold {
-    _Atomic(uint64_t) word; /* as published, without the local kill */
+    _Atomic(uint64_t) word; /* as published, without the local kill and the local cap */
     _Atomic(uint32_t) killed_local;
+    _Atomic(uint32_t) limit;         /* the local cap, a share; CANARY__SHARE_ALL for none */
     struct canary__hash_start start; /* has absorbed the salt; constant once loaded */
     _Atomic(int64_t) confirmed_ns; /* monotonic; when the state was last known to be the store's */
     int64_t stale_after_ns;
@@ -95,7 +102,7 @@ struct canary__state {
     int killed;
     int32_t stage;
     uint32_t percentage_bp; /* configured */
-    uint32_t effective_bp;
+    uint32_t effective_bp;  /* but for the local cap */
     uint64_t revision;
     struct canary__pins *pins; /* from canary__snapshot_block(), or NULL */
 };
@@ -106,6 +113,7 @@ struct canary__view {
     uint64_t revision;
     int32_t stage;
     uint32_t percentage_bp;
+    uint32_t effective_bp; /* but for the local cap, which the word has */
 };
 
 /* A context that answers NOT_READY, or NULL. `owner` and `after_fork` are for children. */
@@ -170,7 +178,10 @@ static inline int canary__snapshot_pins(canary_ctx *ctx, uint64_t word,
  * word again. */
 int canary__snapshot_view(canary_ctx *ctx, uint64_t word, struct canary__view *view);
 
-/* Brings the local kill bit of the word in line with the cold flag. */
+/* Brings local kill and local cap of the word in line with the cold data. */
 void canary__snapshot_sync(canary_ctx *ctx);
+
+/* What is left of a percentage under the local cap. */
+uint32_t canary__snapshot_limited(canary_ctx *ctx, uint32_t effective_bp);
 
 #endif
