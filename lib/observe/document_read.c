@@ -106,8 +106,9 @@ static int take(void *user_data, const canary_storage_row *row) {
 }
 
 static int read_part(struct listing *listing, canary_error *error) {
+    char bound[NAME_ROOM + 1]; /* taking rows moves the one in `listing` */
     const canary_storage_value key = canary__value_text(listing->rollout);
-    const canary_storage_value after = canary__value_text(listing->last);
+    canary_storage_value after;
     const canary_storage_range range = {
         .size = (uint32_t)sizeof range,
         .key_count = 1,
@@ -121,6 +122,8 @@ static int read_part(struct listing *listing, canary_error *error) {
     if (code != CANARY_OK) {
         return code;
     }
+    memcpy(bound, listing->last, sizeof bound);
+    after = canary__value_text(bound);
     listing->more = 0;
     code = listing->store->methods.read(transaction, CANARY_TABLE_DOCUMENTS, &range, take, listing,
                                         error);
@@ -179,7 +182,7 @@ static void set_behind(char out[NAME_ROOM + 1], const char *name, const char *en
 
 static void set_start(struct listing *listing) {
     const canary_document_query *query = &listing->query;
-    char bound[NAME_ROOM + 1];
+    char bound[NAME_ROOM + 1] = { 0 };
 
     if (!query->descending) {
         set_before(listing->last, query->from != NULL && strcmp(query->from, query->prefix) > 0
