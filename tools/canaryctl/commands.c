@@ -108,6 +108,16 @@ const struct command commands_table[] = {
       "show both cohorts against the baseline of the same hours of the week", "",
       "--db app.db baseline compare --window 2h", TAKES(OPTION_WINDOW, OPTION_SINCE, OPTION_METRIC),
       WORDS_NONE, 0, 0, 0, baseline_compare_run },
+    { "plan",
+      "[ROLLOUT] [--base-rate P] [--share P] [--ratio X] [--margin X] [--alpha P] "
+      "[--design-effect X] [--per-second N]",
+      "say how many requests it takes to find harm, and to prove that there is none",
+      "What is not given is measured at the rollout's present percentage; when everything is "
+      "given, no store is needed.",
+      "plan --base-rate 1% --share 5% --ratio 1.5 --per-second 200",
+      TAKES(OPTION_BASE_RATE, OPTION_SHARE, OPTION_RATIO, OPTION_MARGIN, OPTION_ALPHA,
+            OPTION_DESIGN_EFFECT, OPTION_PER_SECOND),
+      WORDS_ANY, 0, 1, 0, plan_run },
     { "verify", "", "prove that nobody edited the trail or the state",
       "Exit code 8 when there are findings. Keep the head hash elsewhere: a trail cut short can "
       "only be seen by comparing it.",

@@ -74,6 +74,7 @@ int import_run(struct session *session, int count, char **words);
 int baseline_capture_run(struct session *session, int count, char **words);
 int baseline_show_run(struct session *session, int count, char **words);
 int baseline_compare_run(struct session *session, int count, char **words);
+int plan_run(struct session *session, int count, char **words);
 int verify_run(struct session *session, int count, char **words);
 int accept_run(struct session *session, int count, char **words);
 int doctor_run(struct session *session, int count, char **words);

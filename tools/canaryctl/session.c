@@ -148,6 +148,19 @@ int session_open_rollout(struct session *session, uint32_t flags) {
     return result == 0 ? session_rollout(session) : result;
 }
 
+int session_open_named(struct session *session, int count, char **words, uint32_t flags) {
+    const char *option = session_value(session, OPTION_ROLLOUT);
+    if (count == 0)
+        return session_open_rollout(session, flags);
+    if (option != NULL && !session->options.from_environment[OPTION_ROLLOUT] &&
+        strcmp(option, words[0]) != 0)
+        return say_usage(session->command, "\"%s\" and --rollout \"%s\" are two rollouts: name one",
+                         words[0], option);
+    int result = session_open(session, flags);
+    session->rollout = words[0];
+    return result;
+}
+
 /* The likeliest meaning of a rollout that is not there. */
 static int unknown_rollout(const struct session *session, const canary_error *error) {
     struct names names = { .wanted = session->rollout, .best = 4 };

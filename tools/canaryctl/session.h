@@ -28,6 +28,8 @@ int session_open(struct session *session, uint32_t flags);
 int session_rollout(struct session *session);
 /* Both, one after the other. */
 int session_open_rollout(struct session *session, uint32_t flags);
+/* The same for commands whose first word, when there is one, names the rollout. */
+int session_open_named(struct session *session, int count, char **words, uint32_t flags);
 /* Tells an error of the library about this session's store or rollout, with what to do next. */
 int session_error(const struct session *session, const canary_error *error);
 void session_end(struct session *session);
