@@ -55,6 +55,7 @@ canary__missing() {
             canary__has_library libsodium || echo libsodium-dev
             canary__has_library sqlite3 || echo libsqlite3-dev
             canary__has_library jansson || echo libjansson-dev
+            canary__has_library libcurl || echo libcurl4-openssl-dev
             ;;
         test)
             command -v c++ >/dev/null || echo g++

@@ -130,6 +130,16 @@ const struct command commands_table[] = {
       "Rings the bell once, to see whether it works. Exit code 8 when something is unhealthy; "
       "warnings alone give 0.",
       "--db app.db doctor", TAKES(0), WORDS_NONE, 0, 0, 0, doctor_run },
+    { "watch", "[--exec COMMAND] [--webhook URL] [--attempts N] [--cursor FILE]",
+      "follow a rollout, and tell others of each change, in order",
+      "A line for each change; besides, a command is run or a webhook called. Exposure that "
+      "changes "
+      "without a change in the trail, as by a flag edited in SQL, is told as \"exposure\". A post "
+      "that fails is tried again; its header Idempotency-Key is the same each time. Give the "
+      "webhook's address as CANARY_WEBHOOK: others can see command lines.",
+      "--db app.db watch --exec 'mesh-weight $CANARY_PERCENTAGE' --cursor /var/lib/app/cursor",
+      TAKES(OPTION_EXEC, OPTION_WEBHOOK, OPTION_ATTEMPTS, OPTION_CURSOR), WORDS_NONE, 0, 0, 0,
+      tell_run },
     { "completion", "bash|zsh|fish", "print completions for a shell", "",
       "completion bash > /etc/bash_completion.d/canaryctl", TAKES(0), WORDS_SHELL, 1, 1, 0,
       completion_run },

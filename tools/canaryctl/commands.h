@@ -78,6 +78,7 @@ int plan_run(struct session *session, int count, char **words);
 int verify_run(struct session *session, int count, char **words);
 int accept_run(struct session *session, int count, char **words);
 int doctor_run(struct session *session, int count, char **words);
+int tell_run(struct session *session, int count, char **words);
 int completion_run(struct session *session, int count, char **words);
 int help_run(struct session *session, int count, char **words);
 int clear_cache_run(struct session *session, int count, char **words);
