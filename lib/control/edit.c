@@ -226,6 +226,22 @@ int canary__edit_may_raise(struct canary__edit *edit, const struct canary__rollo
     return CANARY_OK;
 }
 
+int canary__edit_believe(struct canary__edit *edit, struct canary__rollout_row *row) {
+    struct canary__change_row last;
+    int code;
+
+    if (row->intact) {
+        return CANARY_OK;
+    }
+    code = canary__row_read_last(&edit->store->methods, edit->transaction, row->name, &last,
+                                 edit->error);
+    if (code == CANARY_OK && last.public.to_percentage_bp < row->percentage_bp) {
+        row->percentage_bp = last.public.to_percentage_bp;
+        row->stage = last.public.to_stage;
+    }
+    return code;
+}
+
 int canary__edit_append(struct canary__edit *edit, const struct canary__rollout_row *row,
                         const struct canary__rollout_row *before, const char *action,
                         const char *flag, uint32_t user_hash) {
@@ -268,9 +284,9 @@ int canary__edit_append(struct canary__edit *edit, const struct canary__rollout_
     return CANARY_OK;
 }
 
-int canary__edit_write(struct canary__edit *edit, struct canary__rollout_row *row,
-                       const struct canary__rollout_row *before, const char *action,
-                       const char *flag, uint32_t user_hash) {
+static int write_row(struct canary__edit *edit, struct canary__rollout_row *row,
+                     const struct canary__rollout_row *before, struct canary__rollout_row *told,
+                     const char *action, const char *flag, uint32_t user_hash) {
     int follows = edit->moves && edit->head.public.id != 0 && edit->head.intact;
     int code = CANARY_OK;
 
@@ -283,7 +299,11 @@ int canary__edit_write(struct canary__edit *edit, struct canary__rollout_row *ro
                                          before == NULL, edit->error);
     }
     if (code == CANARY_OK) {
-        code = canary__edit_append(edit, row, before, action, flag, user_hash);
+        if (told != NULL) {
+            told->revision = row->revision;
+        }
+        code = canary__edit_append(edit, told != NULL ? told : row, told != NULL ? told : before,
+                                   action, flag, user_hash);
     }
     edit->newsworthy = code == CANARY_OK && follows &&
                        canary__news_describe(&edit->news, before, row, &edit->head);
@@ -295,6 +315,21 @@ int canary__edit_write(struct canary__edit *edit, struct canary__rollout_row *ro
                                 CANARY__BELL_PENDING, edit->error);
     }
     return code;
+}
+
+int canary__edit_write(struct canary__edit *edit, struct canary__rollout_row *row,
+                       const struct canary__rollout_row *before, const char *action,
+                       const char *flag, uint32_t user_hash) {
+    return write_row(edit, row, before, NULL, action, flag, user_hash);
+}
+
+int canary__edit_remark(struct canary__edit *edit, struct canary__rollout_row *row,
+                        const char *action, const char *flag) {
+    struct canary__rollout_row before = *row;
+    struct canary__rollout_row told = *row;
+    int code = canary__edit_believe(edit, &told);
+
+    return code != CANARY_OK ? code : write_row(edit, row, &before, &told, action, flag, 0);
 }
 
 /* All that can be done before the commit, so that little is left after it. */

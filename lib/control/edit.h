@@ -40,6 +40,14 @@ int canary__edit_expect(struct canary__edit *edit, const struct canary__rollout_
 /* May this rollout's exposure be raised? Not in doubt, and not while a rollback is rung. */
 int canary__edit_may_raise(struct canary__edit *edit, const struct canary__rollout_row *row);
 
+/* Of a row that was raised outside, the trail is to say where exposure really came from: puts that in. */
+int canary__edit_believe(struct canary__edit *edit, struct canary__rollout_row *row);
+
+/* The same as a row of the trail that tells something else than a percentage: flag or word. Of a row that
+ * was raised outside it repeats what the trail said before, so that nobody takes it for recorded. */
+int canary__edit_remark(struct canary__edit *edit, struct canary__rollout_row *row,
+                        const char *action, const char *flag);
+
 /* Writes the rollout's new state and its row of the trail. `row` gets its next revision here. */
 int canary__edit_write(struct canary__edit *edit, struct canary__rollout_row *row,
                        const struct canary__rollout_row *before, const char *action,

@@ -70,12 +70,10 @@ static int tell_rollouts(struct canary__edit *edit, struct names *names, const c
     }
     for (size_t i = 0; i < names->count && code == CANARY_OK; i++) {
         struct canary__rollout_row row;
-        struct canary__rollout_row before;
 
         code = canary__edit_load(edit, names->list[i], &row);
         if (code == CANARY_OK) {
-            before = row;
-            code = canary__edit_write(edit, &row, &before, action, names->flag, 0);
+            code = canary__edit_remark(edit, &row, action, names->flag);
         }
     }
     if (code == CANARY_OK && names->count == 0) {

@@ -169,19 +169,6 @@ static int settle_target(struct canary__edit *edit, const struct canary__rollout
     return CANARY_OK;
 }
 
-/* Of a row that was raised outside, the trail is to say where exposure really came from. */
-static int believe_trail(struct canary__edit *edit, struct canary__rollout_row *before) {
-    struct canary__change_row last;
-    int code = canary__row_read_last(&edit->store->methods, edit->transaction, before->name, &last,
-                                     edit->error);
-
-    if (code == CANARY_OK && last.public.to_percentage_bp < before->percentage_bp) {
-        before->percentage_bp = last.public.to_percentage_bp;
-        before->stage = last.public.to_stage;
-    }
-    return code;
-}
-
 static int record(struct canary__edit *edit, struct canary__lowering *lowering) {
     struct canary__rollout_row row;
     struct canary__rollout_row before;
@@ -194,11 +181,9 @@ static int record(struct canary__edit *edit, struct canary__lowering *lowering) 
         return code;
     }
     before = row;
-    if (!row.intact) {
-        code = believe_trail(edit, &before);
-        if (code != CANARY_OK) {
-            return code;
-        }
+    code = canary__edit_believe(edit, &before);
+    if (code != CANARY_OK) {
+        return code;
     }
     edit->rearm = 0; /* this is the rollback that such an entry waits for */
     canary__lower_move(&row, lowering->to_bp, lowering->phase);

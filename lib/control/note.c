@@ -41,9 +41,7 @@ int canary_note(canary_store *store, const char *rollout, const char *action,
         code = canary__edit_expect(&edit, &row);
     }
     if (code == CANARY_OK) {
-        struct canary__rollout_row before = row;
-
-        code = canary__edit_write(&edit, &row, &before, known, "", 0);
+        code = canary__edit_remark(&edit, &row, known, "");
     }
     return canary__edit_end(&edit, code, out);
 }
