@@ -24,6 +24,7 @@ struct canary__rule {
                               rules: whether it is there, as they should */
     int32_t to_stage;      /* rollback: a stage; -1 = one down */
     uint32_t stages;       /* set of stages it applies to, bit n = stage n */
+    uint32_t kinds;        /* kinds of metric it can be asked of, bit n = CANARY_METRIC_... n */
     double quantile;       /* QUANTILE: 0.95 ... */
     double threshold;  /* limit in the metric's unit (durations: seconds), ratio, or burn factor */
     double objective;  /* BURN: 0.999 ... */
@@ -41,6 +42,7 @@ struct canary__objective {
     char metric[CANARY_METRIC_NAME_MAX + 1];
     int32_t statistic; /* CANARY_STATISTIC_...; UPTIME below */
     int32_t above;     /* 1: should be above the target; 0: below */
+    uint32_t kinds;    /* as of a rule; 0 for UPTIME */
     double quantile;
     double target;
 };

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading values out of a policy's JSON: each getter says what is wrong, where, and what is allowed, and
+ * goes on, so that one reading finds all problems. */
+#ifndef CANARY__JUDGE_POLICY_READING_H
+#define CANARY__JUDGE_POLICY_READING_H
+
+#include <canary/policy.h>
+#include <jansson.h>
+#include <stdint.h>
+
+struct canary__reading {
+    canary_policy_problem_fn problem; /* may be NULL */
+    void *user_data;
+    uint32_t count;   /* problems so far */
+    uint32_t stopped; /* 1: nobody listens any longer */
+    char place[128];  /* of the first one */
+    char message[352];
+};
+
+/* An object of the text, and its path: "" for the whole. */
+struct canary__spot {
+    const json_t *object;
+    char path[48];
+};
+
+/* A problem with `key` of the spot; with the spot itself for NULL. */
+void canary__reading_say(struct canary__reading *reading, const struct canary__spot *spot,
+                         const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Where and what are known. */
+void canary__reading_tell(struct canary__reading *reading, const char *place, const char *message);
+
+/* A value as it stands in the text, short and without control characters. Returns `out`. */
+#define CANARY__READING_QUOTE 72
+const char *canary__reading_quote(const json_t *value, char out[CANARY__READING_QUOTE]);
+const char *canary__reading_quote_text(const char *text, char out[CANARY__READING_QUOTE]);
+
+/* 1 when it is an object; tells of keys that are not in `allowed`, which ends with NULL. */
+int canary__reading_object(struct canary__reading *reading, const struct canary__spot *spot,
+                           const char *const *allowed);
+
+const json_t *canary__reading_get(const struct canary__spot *spot, const char *key);
+/* 1 when it is there. */
+int canary__reading_has(const struct canary__spot *spot, const char *key);
+/* Tells when it is there, and why it must not be. */
+void canary__reading_refuse(struct canary__reading *reading, const struct canary__spot *spot,
+                            const char *key, const char *why);
+
+enum {
+    CANARY__READING_OPTIONAL = 0,
+    CANARY__READING_REQUIRED = 1,
+};
+
+/* All answer 1 and fill `out` when a sound value is there, else 0 and leave it alone. */
+int canary__reading_name(struct canary__reading *reading, const struct canary__spot *spot,
+                         const char *key, const char *first, const char *rest, size_t max,
+                         char *out);
+int canary__reading_line(struct canary__reading *reading, const struct canary__spot *spot,
+                         const char *key, size_t max, char *out);
+int canary__reading_choice(struct canary__reading *reading, const struct canary__spot *spot,
+                           const char *key, const char *const *words, int required, int *out);
+int canary__reading_flag(struct canary__reading *reading, const struct canary__spot *spot,
+                         const char *key, uint32_t *out);
+int canary__reading_integer(struct canary__reading *reading, const struct canary__spot *spot,
+                            const char *key, int64_t least, int64_t most, int64_t *out);
+int canary__reading_number(struct canary__reading *reading, const struct canary__spot *spot,
+                           const char *key, double least, double most, double *out);
+/* A time such as "5m": a multiple of `step_ns`. */
+int canary__reading_time(struct canary__reading *reading, const struct canary__spot *spot,
+                         const char *key, int required, int64_t least_ns, int64_t most_ns,
+                         int64_t step_ns, int64_t *out);
+
+#endif
