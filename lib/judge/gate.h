@@ -24,13 +24,19 @@ struct canary__scene {
     double estimated_old;
 };
 
+/* The stage whose rules and dwell time are in force: rollout->stage, but 1 while somebody is exposed below
+ * the first rung, at a percentage set by hand; there a release must be watched, too. 0 at 0 % only. It is
+ * what canary__state_add() and canary__state_pass() are to be told. */
+int canary__gate_stage(const canary_rollout *rollout);
+
 /* Fills `*out` and `results` (room for policy->rule_count), strings and messages included. `policy` NULL:
  * the verdict is HOLD, NO_POLICY. `state` is of this policy. Reads nothing else, changes nothing. */
 void canary__gate(const struct canary_policy *policy, const struct canary__state *state,
                   const struct canary__scene *scene, canary_verdict *out,
                   canary_rule_result *results);
 
-/* One sentence for a rule, and one for the verdict. */
+/* One sentence for a rule, and one for the verdict, made of what stands in it: a verdict that was filled
+ * by hand (CANARY_CAUSE_ERROR) gets its sentence, too. `policy` may be NULL. */
 void canary__gate_rule_message(canary_rule_result *result);
 void canary__gate_message(const struct canary_policy *policy, const struct canary__scene *scene,
                           canary_verdict *verdict);
