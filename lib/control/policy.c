@@ -108,9 +108,8 @@ struct search {
     struct canary__evidence_room room;
     const char *rollout;
     const char *digest;
-    int only_newest; /* no earlier policy will do */
+    int only_newest; /* the first one met has to be it */
     int row_intact;
-    int newest_seen;
     int edited; /* a row that may have held the text does not match its hash */
     int found;
     struct canary__change_row change;
@@ -138,12 +137,11 @@ static int take(void *user_data, const canary_storage_row *stored) {
     canary__row_get_change(stored, &search->change);
     if (!policy) {
         /* An operator signed the row as it stood, whichever policy it named. */
-        if (!search->newest_seen && search->change.intact && search->row_intact) {
+        if (search->change.intact && search->row_intact) {
             search->only_newest = 0;
         }
         return 0;
     }
-    search->newest_seen = 1;
     search->edited |= !search->change.intact;
     if (search->change.intact && holds(search, text)) {
         search->found = 1;

@@ -148,6 +148,9 @@ def history(store):
               for above, row in zip(everything, everything[1:])), "history: the chain is there")
     text = store.good("history", "--limit", "2").out
     equal(len(text.splitlines()), 4, "history: a title, two rows and a hint at more")
+    check(all("evidence" not in row for row in everything), "history: no evidence unasked")
+    equal(store.js("history", "--evidence", "--limit", "1")[0].get("evidence"), None,
+          "history --evidence: a change without has no key")
     equal(len(store.js("history", "--all", "--limit", "0")), len(everything),
           "history --all: the trail of the store")
 

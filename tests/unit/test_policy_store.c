@@ -322,6 +322,18 @@ static void earlier_policy_put_in_force(void **state) {
     tampered(unit, NULL);
 }
 
+/* What was accepted is the row of that time. */
+static void accepted_before_the_edit(void **state) {
+    struct unit *unit = scene_of_policies(state);
+    char sql[200];
+
+    OK(canary_accept(unit->store, NAME, NULL, NULL, &error)); /* 5 */
+    reads(unit, NULL, text_b, 4);
+    snprintf(sql, sizeof sql, "UPDATE rollouts SET policy = '%s'", sha256(text_a));
+    tamper_by_hand(unit, sql);
+    tampered(unit, NULL);
+}
+
 /* Signed with what the documentation of the checksum says, as its forger would. */
 static void row_is_forged(void **state) {
     struct unit *unit = scene_of_policies(state);
@@ -391,6 +403,7 @@ int main(void) {
         UNIT_SQLITE_ONLY(text_was_edited),
         UNIT_SQLITE_ONLY(author_was_edited),
         UNIT_SQLITE_ONLY(earlier_policy_put_in_force),
+        UNIT_SQLITE_ONLY(accepted_before_the_edit),
         UNIT_SQLITE_ONLY(row_is_forged),
         UNIT_SQLITE_ONLY(other_edits_leave_it),
         UNIT_SQLITE_ONLY(generation_of_an_edited_trail),

@@ -45,9 +45,9 @@ const struct command commands_table[] = {
       TAKES(OPTION_PERCENT, OPTION_PHASE, OPTION_STAGE, OPTION_EMERGENCY, OPTION_EXPECT_STAGE,
             OPTION_EXPECT_REVISION, OPTION_DRY_RUN),
       WORDS_NONE, 0, 0, COMMAND_CHANGES, set_run },
-    { "history", "[--limit N] [--all]", "show the changes, newest first", "",
-      "--db app.db history --limit 5", TAKES(OPTION_LIMIT, OPTION_ALL), WORDS_NONE, 0, 0, 0,
-      history_run },
+    { "history", "[--limit N] [--all] [--evidence]", "show the changes, newest first", "",
+      "--db app.db history --limit 5", TAKES(OPTION_LIMIT, OPTION_ALL, OPTION_EVIDENCE), WORDS_NONE,
+      0, 0, 0, history_run },
     { "explain", "USER...", "say which cohort a user gets, and why",
       "Prints hash, bucket, the rule that decided, the cohort at every stage, and a line of Python "
       "that computes the same bucket.",

@@ -4,17 +4,59 @@
 #include "percent.h"
 #include "session.h"
 #include "table.h"
+#include "text.h"
 #include "when.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct history {
+    struct session *session;
     struct table table;
     json_t *array;
     bool all;
     uint64_t rows;
+    char *evidence; /* room for one; NULL when it is not asked for */
+    struct text told;
+    canary_error error;
 };
+
+/* 64 KiB is the most that the library takes. */
+enum { EVIDENCE_ROOM = 65537 };
+
+/* Each line on its own, so that none of them can draw over the others. */
+static void tell_evidence(struct history *history, const canary_change *change) {
+    struct text *out = &history->told;
+    text_addf(out, "\n%s", history->all && change->rollout[0] != '\0' ? change->rollout : "");
+    text_addf(out, "%srevision %" PRIu64 ", %s:\n",
+              history->all && change->rollout[0] != '\0' ? ", " : "", change->revision,
+              change->action);
+    for (const char *line = history->evidence; *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+        text_add(out, "  ");
+        text_safe(out, line, length);
+        text_add(out, "\n");
+        line += length + (line[length] == '\n');
+    }
+}
+
+/* 0, or -1 when it cannot be read. */
+static int add_evidence(struct history *history, const canary_change *change, json_t *object) {
+    if (history->evidence == NULL)
+        return 0;
+    if (canary_change_evidence(history->session->store, change->id, history->evidence,
+                               EVIDENCE_ROOM, NULL, &history->error) != CANARY_OK)
+        return -1;
+    if (history->evidence[0] == '\0')
+        return 0;
+    if (object != NULL)
+        json_object_set_new(object, "evidence", jsonout_string(history->evidence));
+    else
+        tell_evidence(history, change);
+    return 0;
+}
 
 static json_t *change_json(const canary_change *change) {
     json_t *object = json_object();
@@ -65,8 +107,9 @@ static int add_row(void *user_data, const canary_change *change) {
     struct history *history = user_data;
     history->rows++;
     if (history->array != NULL) {
-        json_array_append_new(history->array, change_json(change));
-        return 0;
+        json_t *object = change_json(change);
+        json_array_append_new(history->array, object);
+        return add_evidence(history, change, object);
     }
     struct table *table = &history->table;
     char at[WHEN_SIZE];
@@ -84,7 +127,7 @@ static int add_row(void *user_data, const canary_change *change) {
     add_move(table, change);
     table_safe(table, SAY_PLAIN, change->by);
     table_safe(table, SAY_PLAIN, change->note);
-    return 0;
+    return add_evidence(history, change, NULL);
 }
 
 int history_run(struct session *session, int count, char **words) {
@@ -94,7 +137,9 @@ int history_run(struct session *session, int count, char **words) {
     int result = session_number(session, OPTION_LIMIT, INT64_MAX, &limit);
     if (result == 0)
         result = session_open(session, 0);
-    struct history history = { .all = session_given(session, OPTION_ALL) };
+    struct history history = { .session = session,
+                               .all = session_given(session, OPTION_ALL),
+                               .error = CANARY_ERROR_INIT };
     if (result == 0 && !history.all)
         result = session_rollout(session);
     if (result != 0)
@@ -108,12 +153,17 @@ int history_run(struct session *session, int count, char **words) {
         table_begin(&history.table, 8, titles_all, 1u << 2);
     else
         table_begin(&history.table, 7, titles, 1u << 1);
-    canary_error error = CANARY_ERROR_INIT;
-    if (canary_history(session->store, history.all ? NULL : session->rollout, (uint64_t)limit, 0,
-                       add_row, &history, &error) != CANARY_OK) {
+    if (session_given(session, OPTION_EVIDENCE))
+        history.evidence = text_memory(NULL, EVIDENCE_ROOM);
+    canary_error *error = &history.error;
+    canary_history(session->store, history.all ? NULL : session->rollout, (uint64_t)limit, 0,
+                   add_row, &history, error);
+    free(history.evidence);
+    if (error->code != CANARY_OK) {
         json_decref(history.array);
         table_free(&history.table);
-        return session_error(session, &error);
+        text_free(&history.told);
+        return session_error(session, error);
     }
     if (history.array != NULL) {
         jsonout_print(history.array);
@@ -124,7 +174,9 @@ int history_run(struct session *session, int count, char **words) {
     if (limit > 0 && history.rows == (uint64_t)limit)
         text_addf(&out, "%sthe newest %" PRId64 "; --limit 0 shows all%s\n", say_begin(SAY_DIM),
                   limit, say_end());
+    text_bytes(&out, history.told.data, history.told.size);
     say_text(&out);
     text_free(&out);
+    text_free(&history.told);
     return 0;
 }

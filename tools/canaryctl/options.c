@@ -50,6 +50,8 @@ const struct option_entry options_table[OPTION_COUNT] = {
     [OPTION_LIMIT] = { "limit", 0, "N", VALUE_ANY, NULL,
                        "at most so many changes, 0 for all; default 20" },
     [OPTION_ALL] = { "all", 0, NULL, VALUE_NONE, NULL, "of every rollout of the store" },
+    [OPTION_EVIDENCE] = { "evidence", 0, NULL, VALUE_NONE, NULL,
+                          "also what each change rested on: figures, verdicts, policies" },
     [OPTION_STDIN] = { "stdin", 0, NULL, VALUE_NONE, NULL,
                        "read from standard input: user ids, one a line; rows to import" },
     [OPTION_WINDOW] = { "window", 0, "T", VALUE_ANY, NULL,

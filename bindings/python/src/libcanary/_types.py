@@ -138,7 +138,8 @@ class Change:
     rollout: str
     flag: str
     #: "create", "advance", "rollback", "set", "emergency", "flag_on", "flag_off",
-    #: "override_new", "override_old", "override_remove" or "accept"
+    #: "override_new", "override_old", "override_remove", "accept", "policy", "approve",
+    #: "decision", or a word of a later version
     action: str
     from_stage: int | None
     to_stage: int
