@@ -87,9 +87,9 @@ typedef struct canary_figures {
 /* Halves: a bit of the user's hash, mixed, divides all users into two halves, the same everywhere and at
  * all times. The bit depends neither on the bucket, so that the ramp takes from both alike, nor on
  * whether the user belongs to the sample of canary_exposure_read(). Counted are outcomes of the old
- * cohort whose user is known (canary_record() and canary_record_user()) and was decided by the ramp, as
- * for distinct users; of the others, of canary_record_cohort() and of imported figures only n and k are
- * known: half_n[0] + half_n[1] <= n, half_k[i] <= half_n[i]. Of one release to all, the halves differ
+ * cohort whose user counts for the number of distinct users: canary_record() of those whom the ramp decided,
+ * and canary_record_user(). Others, canary_record_cohort() and imported figures are in n and k alone:
+ * half_n[0] + half_n[1] <= n, half_k[i] <= half_n[i]. Of one release to all, the halves differ
  * by chance alone; by how much more than that says how far requests of one user go together.
  *
  * Buckets: whole microseconds v below 2^32, with P = 6 bits an octave. Bucket v below 2^P, else

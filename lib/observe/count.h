@@ -14,6 +14,7 @@ enum { CANARY__NANOSECONDS = 1000 /* of a microsecond */ };
 struct canary__place {
     struct canary__observer *observer;
     uint32_t slot;
+    uint32_t part; /* CANARY__PART_... */
 };
 
 /* The owner is the only writer of an own slot: no locked instruction. */

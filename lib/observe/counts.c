@@ -12,14 +12,17 @@ enum { COUNTS_LEAST = offsetof(canary_cohort_counts, timeouts) + 2 * sizeof(uint
 static void add_slot(const struct canary__slot_of_thread *slot, canary_cohort_counts *counts) {
     for (int cohort = 0; cohort < 2; cohort++) {
         const struct canary__outcome_slot *from = &slot->cohorts[cohort];
-        uint64_t status[CANARY__STATUSES];
 
-        for (int i = 0; i < CANARY__STATUSES; i++) {
-            status[i] = atomic_load_explicit(&from->status[i], memory_order_relaxed);
-            counts->outcomes[cohort] += status[i];
+        for (int part = 0; part < CANARY__PARTS; part++) {
+            uint64_t status[CANARY__STATUSES];
+
+            for (int i = 0; i < CANARY__STATUSES; i++) {
+                status[i] = atomic_load_explicit(&from->status[part][i], memory_order_relaxed);
+                counts->outcomes[cohort] += status[i];
+            }
+            counts->errors[cohort] += status[CANARY_STATUS_ERROR];
+            counts->timeouts[cohort] += status[CANARY_STATUS_TIMEOUT];
         }
-        counts->errors[cohort] += status[CANARY_STATUS_ERROR];
-        counts->timeouts[cohort] += status[CANARY_STATUS_TIMEOUT];
     }
 }
 

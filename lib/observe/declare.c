@@ -224,6 +224,9 @@ static uint32_t bytes_of(int kind) {
     case CANARY_METRIC_SCORE:
         size = sizeof(struct canary__value_slot);
         break;
+    case CANARY_METRIC_PROPORTION:
+        size = CANARY__PARTS * CANARY__PROPORTION * sizeof(canary__counter);
+        break;
     default:
         size = 4 * sizeof(canary__counter);
         break;

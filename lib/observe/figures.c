@@ -135,9 +135,27 @@ static void figures_of_duration(const struct canary__tally *tally, canary_figure
             canary__histogram_quantile(tally->buckets, tally->overflow, quantiles[i].q) /
             of_microseconds;
     }
+    for (uint32_t i = 0; tally->buckets != NULL && i < CANARY__HISTOGRAM_BUCKETS; i++) {
+        if (tally->buckets[i] != 0) {
+            out->bucket_count = i + 1;
+            out->buckets = tally->buckets;
+        }
+    }
     for (uint32_t i = 0; i < tally->threshold_count; i++) {
         out->threshold_n[i] = tally->threshold_n[i];
         out->threshold_above[i] = tally->threshold_above[i];
+    }
+}
+
+/* Where counts have stopped at their end, nothing is known of their halves. */
+static void figures_of_halves(const struct canary__tally *tally, int hit, canary_figures *out) {
+    for (int half = 0; half < 2; half++) {
+        out->half_n[half] = total(tally->halves[half], CANARY__TALLY_HALF);
+        out->half_k[half] = tally->halves[half][hit];
+    }
+    if (out->n == UINT64_MAX) {
+        memset(out->half_n, 0, sizeof out->half_n);
+        memset(out->half_k, 0, sizeof out->half_k);
     }
 }
 
@@ -176,7 +194,9 @@ void canary__tally_figures(const struct canary__tally *tally, int wanted, canary
     switch (tally->kind) {
     case CANARY__TALLY_STATUS:
     case CANARY_METRIC_PROPORTION:
-        out->k = tally->counts[tally->kind == CANARY__TALLY_STATUS ? wanted : CANARY__COUNT_HIT];
+        wanted = tally->kind == CANARY__TALLY_STATUS ? wanted : CANARY__COUNT_HIT;
+        out->k = tally->counts[wanted];
+        figures_of_halves(tally, wanted, out);
         out->rate = ratio(out->k, out->n);
         break;
     case CANARY_METRIC_DURATION:

@@ -135,6 +135,32 @@ static int put_counts(const struct look *look, int kind, int cohort, const char 
     return CANARY_OK;
 }
 
+/* Counters of which there is a set of `count` for each part. */
+static int put_parts(const struct look *look, int kind, int cohort, const char *metric,
+                     const canary__counter *counters, size_t count) {
+    struct canary__tally *tally;
+
+    if (!any(counters, CANARY__PARTS * count)) {
+        return CANARY_OK;
+    }
+    tally = canary__sheet_at(look->observer->hooks, look->sheet, 0, cohort, metric);
+    if (tally == NULL) {
+        return CANARY_E_NOMEM;
+    }
+    tally->kind = kind;
+    for (size_t part = 0; part < CANARY__PARTS; part++) {
+        for (size_t i = 0; i < count; i++) {
+            uint64_t n = load(&counters[part * count + i]);
+
+            tally->counts[i] += n;
+            if (cohort == CANARY_OLD && part != CANARY__PART_UNKNOWN) {
+                tally->halves[part - CANARY__PART_HALVES][i] = n;
+            }
+        }
+    }
+    return CANARY_OK;
+}
+
 static int put_duration(const struct look *look, int cohort, const char *metric,
                         const struct canary__duration_slot *slot,
                         const struct canary__declared *declared, uint32_t thresholds) {
@@ -249,7 +275,7 @@ static int put_metric(const struct look *look, const struct canary__declared *me
             code = put_value(look, &block, cohort, metric, slot);
             break;
         case CANARY_METRIC_PROPORTION:
-            code = put_counts(look, metric->kind, cohort, metric->name, slot, 2);
+            code = put_parts(look, metric->kind, cohort, metric->name, slot, CANARY__PROPORTION);
             break;
         default:
             code = put_counts(look, metric->kind, cohort, metric->name, slot, 4);
@@ -270,8 +296,8 @@ static int put_outcomes(const struct look *look) {
     for (int cohort = CANARY_OLD; cohort <= CANARY_NEW && code == CANARY_OK; cohort++) {
         struct canary__outcome_slot *slot = &added->cohorts[cohort];
 
-        code = put_counts(look, CANARY__TALLY_STATUS, cohort, CANARY__SHEET_STATUS, slot->status,
-                          CANARY__STATUSES);
+        code = put_parts(look, CANARY__TALLY_STATUS, cohort, CANARY__SHEET_STATUS, slot->status[0],
+                         CANARY__STATUSES);
         if (code == CANARY_OK) {
             code = put_counts(look, CANARY__TALLY_DECISIONS, cohort, CANARY__SHEET_DECISIONS,
                               slot->reasons, CANARY__REASONS);

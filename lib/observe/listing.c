@@ -11,6 +11,7 @@
 struct listed {
     canary_metrics_row row;
     canary_figures cohorts[2];
+    size_t buckets[2]; /* where those of either begin in the listing's */
 };
 
 struct unit {
@@ -89,6 +90,10 @@ static void add_status(const struct canary__tally *outcomes, int status, canary_
     canary__tally_figures(outcomes, status, &recorded);
     out->n += recorded.n;
     out->k += recorded.k;
+    for (int half = 0; half < 2; half++) {
+        out->half_n[half] += recorded.half_n[half];
+        out->half_k[half] += recorded.half_k[half];
+    }
     out->rate = out->n != 0 ? (double)out->k / (double)out->n : NAN;
 }
 
@@ -121,7 +126,23 @@ static int add_metric(struct canary__listing *listing, const struct canary__shee
         return 0;
     }
     align_thresholds(tallies, &one);
+    for (int cohort = 0; cohort < 2; cohort++) {
+        const canary_figures *figures = &one.cohorts[cohort];
+
+        one.buckets[cohort] = listing->buckets.used;
+        if (figures->bucket_count > 0 &&
+            canary__rows_add(&listing->buckets, figures->buckets,
+                             figures->bucket_count * sizeof *figures->buckets) != 0) {
+            return -1;
+        }
+    }
     return canary__rows_add(&listing->rows, &one, sizeof one);
+}
+
+static void set_hooks(struct canary__listing *listing) {
+    const struct canary__hooks *hooks = &listing->measurements->hooks;
+
+    listing->rows.hooks = listing->buckets.hooks = listing->units.hooks = hooks;
 }
 
 int canary__listing_add(struct canary__listing *listing, const struct canary__sheet *sheet,
@@ -132,7 +153,7 @@ int canary__listing_add(struct canary__listing *listing, const struct canary__sh
     const char *last = "";
     int failed = 0;
 
-    listing->rows.hooks = listing->units.hooks = &listing->measurements->hooks;
+    set_hooks(listing);
     for (int i = 0; i < BUILT_IN && !failed; i++) {
         failed = add_metric(listing, sheet, &like, built_in[i].name, built_in[i].status);
     }
@@ -230,6 +251,14 @@ int canary__listing_hand(struct canary__listing *listing, canary_error *error) {
         code = set_unit(listing, &rows[i].row, error);
     }
     for (size_t i = 0; i < count && code == CANARY_OK; i++) {
+        for (int cohort = 0; cohort < 2; cohort++) {
+            canary_figures *figures = &rows[i].cohorts[cohort];
+
+            figures->buckets = figures->bucket_count == 0
+                                   ? NULL
+                                   : (const uint64_t *)(const void *)(listing->buckets.bytes +
+                                                                      rows[i].buckets[cohort]);
+        }
         rows[i].row.old_cohort = &rows[i].cohorts[CANARY_OLD];
         rows[i].row.new_cohort = &rows[i].cohorts[CANARY_NEW];
         if (listing->callback(listing->user_data, &rows[i].row) != 0) {
@@ -237,11 +266,13 @@ int canary__listing_hand(struct canary__listing *listing, canary_error *error) {
         }
     }
     listing->rows.used = 0;
+    listing->buckets.used = 0;
     return code;
 }
 
 void canary__listing_free(struct canary__listing *listing) {
-    listing->rows.hooks = listing->units.hooks = &listing->measurements->hooks;
+    set_hooks(listing);
+    canary__rows_free(&listing->buckets);
     canary__rows_free(&listing->rows);
     canary__rows_free(&listing->units);
 }

@@ -14,7 +14,8 @@ struct canary__listing {
     canary_metrics_fn callback;
     void *user_data;
     struct canary__rows rows;
-    struct canary__rows units; /* of metrics that were looked up */
+    struct canary__rows buckets; /* of their durations */
+    struct canary__rows units;   /* of metrics that were looked up */
 };
 
 #define CANARY__LISTING_ENDED 1 /* the callback wants no more */

@@ -73,6 +73,7 @@ static int count_proportion(const struct canary__place *place,
     if (value != 0 && value != 1) {
         return CANARY_REJECTED_KIND;
     }
+    counters += place->part * CANARY__PROPORTION;
     canary__count(&counters[value != 0 ? CANARY__COUNT_HIT : CANARY__COUNT_MISS], 1,
                   canary__is_shared(place));
     return -1;

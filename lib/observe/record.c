@@ -104,6 +104,7 @@ static inline int find_place(canary_ctx *ctx, struct canary__place *place) {
     }
     place->observer = observer;
     place->slot = slot;
+    place->part = CANARY__PART_UNKNOWN;
     return 0;
 }
 
@@ -153,7 +154,7 @@ static inline __attribute__((always_inline)) void count_outcome(const struct can
                                                                 int shared) {
     struct canary__outcome_slot *slot = &canary__slot_of(place)->cohorts[cohort];
 
-    canary__count(&slot->status[outcome->status], 1, shared);
+    canary__count(&slot->status[place->part][outcome->status], 1, shared);
     canary__count(&slot->reasons[reason], 1, shared);
     if (outcome->duration_ns >= 0) {
         canary__count_duration(
@@ -196,11 +197,15 @@ static inline int count_rest(const struct canary__place *place, int cohort,
                : canary__count_measurements(place, cohort, outcome);
 }
 
-static inline void sample(const struct canary__place *place, int cohort, uint32_t hash) {
+static inline uint32_t part_of(uint32_t mixed) {
+    return CANARY__PART_HALVES + canary__sample_half(mixed);
+}
+
+static inline void sample(const struct canary__place *place, int cohort, uint32_t mixed) {
     struct canary__shards *shards = place->observer->shards;
     uint32_t bank = atomic_load_explicit(&shards->bank, memory_order_relaxed);
 
-    canary__sample_put(&shards->samples[bank & 1][cohort], canary__sample_mix(hash));
+    canary__sample_put(&shards->samples[bank & 1][cohort], mixed);
 }
 
 /* Whether a decision says who was decided: those whom the ramp decided, under the rollout's salt. */
@@ -221,6 +226,7 @@ static inline int decision_fault(const canary_decision *decision) {
 
 int canary_record(canary_ctx *ctx, const canary_decision *decision, const canary_outcome *outcome) {
     struct canary__place place;
+    uint32_t mixed = 0;
     int fault;
 
     if (UNLIKELY(ctx == NULL || decision == NULL || outcome == NULL)) {
@@ -232,13 +238,15 @@ int canary_record(canary_ctx *ctx, const canary_decision *decision, const canary
     fault = decision_fault(decision);
     if (LIKELY(fault < 0)) {
         fault = outcome_fault(outcome, decision->cohort);
+        mixed = canary__sample_mix(decision->hash);
+        place.part = says_user(decision) ? part_of(mixed) : CANARY__PART_UNKNOWN;
     }
     if (UNLIKELY(fault >= 0)) {
         return count_otherwise(&place, fault, decision->cohort, outcome);
     }
     count_checked(&place, decision->cohort, decision->reason, outcome);
-    if (LIKELY(says_user(decision))) {
-        sample(&place, decision->cohort, decision->hash);
+    if (LIKELY(place.part != CANARY__PART_UNKNOWN)) {
+        sample(&place, decision->cohort, mixed);
     }
     return count_rest(&place, decision->cohort, outcome);
 }
@@ -246,6 +254,7 @@ int canary_record(canary_ctx *ctx, const canary_decision *decision, const canary
 int canary_record_user(canary_ctx *ctx, const void *user_id, uint64_t user_id_size, int cohort,
                        const canary_outcome *outcome) {
     struct canary__place place;
+    uint32_t mixed = 0;
     uint64_t word;
     int fault;
 
@@ -258,15 +267,22 @@ int canary_record_user(canary_ctx *ctx, const void *user_id, uint64_t user_id_si
     fault = user_id == NULL || user_id_size == 0 || user_id_size > SIZE_MAX
                 ? CANARY_REJECTED_ARGUMENT
                 : outcome_fault(outcome, cohort);
+    if (fault >= 0 && fault != ONLY_MEASUREMENTS) {
+        return canary__reject(&place, fault);
+    }
+    word = canary__snapshot_word(ctx);
+    /* Before the first load the salt is not known, and the user would be counted as another one. */
+    if ((word & CANARY__WORD_LOADED) != 0) {
+        mixed = canary__sample_mix(
+            canary__hash_one(canary__snapshot_start(ctx, word), user_id, (size_t)user_id_size));
+        place.part = part_of(mixed);
+    }
     if (fault >= 0) {
         return count_otherwise(&place, fault, cohort, outcome);
     }
     count_checked(&place, cohort, CANARY_REASON_UNKNOWN, outcome);
-    word = canary__snapshot_word(ctx);
-    /* Before the first load the salt is not known, and the user would be counted as another one. */
-    if ((word & CANARY__WORD_LOADED) != 0) {
-        sample(&place, cohort,
-               canary__hash_one(canary__snapshot_start(ctx, word), user_id, (size_t)user_id_size));
+    if (place.part != CANARY__PART_UNKNOWN) {
+        sample(&place, cohort, mixed);
     }
     return count_rest(&place, cohort, outcome);
 }
@@ -306,7 +322,7 @@ int canary_expose(canary_ctx *ctx, const canary_decision *decision) {
     canary__count(&canary__slot_of(&place)->cohorts[decision->cohort].reasons[decision->reason], 1,
                   canary__is_shared(&place));
     if (says_user(decision)) {
-        sample(&place, decision->cohort, decision->hash);
+        sample(&place, decision->cohort, canary__sample_mix(decision->hash));
     }
     return CANARY_OK;
 }

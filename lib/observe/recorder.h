@@ -51,9 +51,18 @@ struct canary__duration_slot {
     canary__counter buckets[CANARY__HISTOGRAM_BUCKETS];
 };
 
+/* Whose users an outcome belongs to: each counter of a proportion is there once for each of these, so that
+ * dividing the old cohort into halves costs no addition and no part ever exceeds the whole. The new
+ * cohort's are divided as well, which saves a question, and not kept. */
+enum {
+    CANARY__PART_UNKNOWN, /* the user is not known, or was not decided by the ramp */
+    CANARY__PART_HALVES,  /* + canary__sample_half() */
+    CANARY__PARTS = CANARY__PART_HALVES + 2,
+};
+
 /* What every outcome counts, of one cohort. */
 struct canary__outcome_slot {
-    canary__counter status[CANARY__STATUSES];
+    canary__counter status[CANARY__PARTS][CANARY__STATUSES];
     canary__counter reasons[CANARY__REASONS];
     struct canary__duration_slot duration;
 };

@@ -33,6 +33,14 @@ static inline int canary__sample_holds(uint32_t level, uint32_t mixed) {
     return (uint64_t)mixed >> (32 - level) == 0;
 }
 
+/* Which half of all users it is: the last bit. Users in the sample are those whose first bits are zeros,
+ * up to 32 of them but in practice far fewer, and the mixing that hides the bucket in all 32 bits hides it
+ * in this one; so both halves have the same share of every bucket, of the sample and of what lies beside
+ * it. */
+static inline uint32_t canary__sample_half(uint32_t mixed) {
+    return mixed & 1;
+}
+
 /* What recorders of one cohort share. All zeros is an empty table. A slot goes from 0 to a user, and
  * from a user who has left the level to another one; a user who belongs to the level stays. The level
  * only rises: where somebody finds no place, which with CANARY__SAMPLE_MOST users in the table does not

@@ -54,10 +54,12 @@ int canary__sheet_relabel(const struct canary__hooks *hooks, struct canary__shee
  * not malice; every later version will end so, too. Numbers are LEB128, signed ones zigzag. Equal
  * figures are equal bytes: each has one form only, and no other one is read. An entry:
  *   generation, as difference to the entry before
- *   1 byte: cohort, + 2 when the metric is the one of the entry before, + 4 when lossy
+ *   1 byte: cohort, + 2 when the metric is the one of the entry before, + 4 when lossy, + 8 when divided
  *   unless + 2: length and bytes of the metric's name
  *   kind
  *   but for durations: how many counts up to the last that is not 0, and these
+ *   when divided, which only outcomes and proportions of the old cohort are: of each count of its kind how
+ *     many are of the first half of the users, and of the second
  *   value, score: resolution (8 bytes, IEEE 754, least first), sum, squares unless lossy, least, most
  *   duration: sum, squares unless lossy, overflow, how many thresholds; of each the difference to the
  *     one before, how many were compared, how many were above; then how many runs of buckets there

@@ -15,7 +15,8 @@ enum {
     SHAPE_COHORT = 1,
     SHAPE_SAME_METRIC = 2,
     SHAPE_LOSSY = 4,
-    SHAPES = 8,
+    SHAPE_DIVIDED = 8,
+    SHAPES = 16,
     GAP_LEAST = 3,   /* buckets that are 0 between two runs */
     ENTRY_LEAST = 4, /* bytes of the shortest entry: generation, shape, kind, a count */
 };
@@ -35,6 +36,13 @@ static void write_counts(struct canary__writer *w, const struct canary__tally *t
     canary__write_byte(w, (uint8_t)used);
     for (int i = 0; i < used; i++) {
         canary__write_number(w, tally->counts[i]);
+    }
+}
+
+static void write_halves(struct canary__writer *w, const struct canary__tally *tally) {
+    for (int i = 0; i < canary__tally_counts(tally->kind); i++) {
+        canary__write_number(w, tally->halves[0][i]);
+        canary__write_number(w, tally->halves[1][i]);
     }
 }
 
@@ -119,11 +127,13 @@ static void write_entry(struct canary__writer *w, const struct canary__entry *en
                         const struct canary__entry *before) {
     const struct canary__tally *tally = &entry->tally;
     int same = before != NULL && strcmp(before->metric, entry->metric) == 0;
+    int divided = canary__tally_divides(tally->kind) && canary__tally_is_divided(tally);
     size_t length = strlen(entry->metric);
 
     canary__write_number(w, entry->generation - (before != NULL ? before->generation : 0));
-    canary__write_byte(w, (uint8_t)(entry->cohort | (same ? SHAPE_SAME_METRIC : 0) |
-                                    (tally->lossy ? SHAPE_LOSSY : 0)));
+    canary__write_byte(w,
+                       (uint8_t)(entry->cohort | (same ? SHAPE_SAME_METRIC : 0) |
+                                 (tally->lossy ? SHAPE_LOSSY : 0) | (divided ? SHAPE_DIVIDED : 0)));
     if (!same) {
         canary__write_byte(w, (uint8_t)length);
         canary__write_bytes(w, entry->metric, length);
@@ -131,6 +141,9 @@ static void write_entry(struct canary__writer *w, const struct canary__entry *en
     canary__write_byte(w, (uint8_t)tally->kind);
     if (tally->kind != CANARY_METRIC_DURATION) {
         write_counts(w, tally);
+    }
+    if (divided) {
+        write_halves(w, tally);
     }
     if (is_number(tally->kind)) {
         write_values(w, tally);
@@ -182,6 +195,20 @@ static void read_counts(struct canary__reader *r, struct canary__tally *tally) {
     }
     if (used > 0 && tally->counts[used - 1] == 0) {
         canary__read_wrong(r, "the last count is 0");
+    }
+}
+
+/* Counts that stop at their end may be less than the sum of their halves. */
+static void read_halves(struct canary__reader *r, struct canary__tally *tally) {
+    for (int i = 0; i < canary__tally_counts(tally->kind); i++) {
+        uint64_t all = tally->counts[i];
+        uint64_t half = canary__read_number(r, all);
+
+        tally->halves[0][i] = half;
+        tally->halves[1][i] = canary__read_number(r, all == UINT64_MAX ? all : all - half);
+    }
+    if (!canary__tally_is_divided(tally)) {
+        canary__read_wrong(r, "halves that hold nothing");
     }
 }
 
@@ -295,8 +322,8 @@ static int names_kind(const char *name, int kind, int cohort) {
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == length;
 }
 
-static void read_key(struct canary__reader *r, struct canary__entry *entry,
-                     const struct canary__entry *before) {
+static uint8_t read_key(struct canary__reader *r, struct canary__entry *entry,
+                        const struct canary__entry *before) {
     uint64_t generation = before != NULL ? before->generation : 0;
     uint8_t length;
     uint8_t shape;
@@ -312,14 +339,14 @@ static void read_key(struct canary__reader *r, struct canary__entry *entry,
     if ((shape & SHAPE_SAME_METRIC) != 0) {
         if (before == NULL) {
             canary__read_wrong(r, "the first entry has no name");
-            return;
+            return 0;
         }
         memcpy(entry->metric, before->metric, sizeof entry->metric);
     } else {
         length = canary__read_byte(r);
         if (length > CANARY_METRIC_NAME_MAX) {
             canary__read_wrong(r, "the name of a metric is too long");
-            return;
+            return 0;
         }
         canary__read_bytes(r, entry->metric, length);
         if (before != NULL && strcmp(entry->metric, before->metric) == 0) {
@@ -335,14 +362,15 @@ static void read_key(struct canary__reader *r, struct canary__entry *entry,
             canary__read_wrong(r, "entries are out of order");
         }
     }
+    return shape;
 }
 
 static int read_entry(const struct canary__hooks *hooks, struct canary__reader *r,
                       struct canary__entry *entry, const struct canary__entry *before) {
     struct canary__tally *tally = &entry->tally;
     int code = CANARY_OK;
+    uint8_t shape = read_key(r, entry, before);
 
-    read_key(r, entry, before);
     tally->kind = canary__read_byte(r);
     if (canary__tally_counts(tally->kind) < 0) {
         canary__read_wrong(r, "a metric is of an unknown kind");
@@ -350,9 +378,15 @@ static int read_entry(const struct canary__hooks *hooks, struct canary__reader *
         canary__read_wrong(r, "the name of a metric is not allowed");
     } else if (tally->lossy && !is_number(tally->kind) && tally->kind != CANARY_METRIC_DURATION) {
         canary__read_wrong(r, "a metric without squares has lost them");
+    } else if ((shape & SHAPE_DIVIDED) != 0 &&
+               (!canary__tally_divides(tally->kind) || entry->cohort != CANARY_OLD)) {
+        canary__read_wrong(r, "a metric has halves that is not divided");
     }
     if (tally->kind != CANARY_METRIC_DURATION) {
         read_counts(r, tally);
+    }
+    if ((shape & SHAPE_DIVIDED) != 0 && r->wrong == NULL) {
+        read_halves(r, tally);
     }
     if (is_number(tally->kind)) {
         read_values(r, tally);

@@ -89,6 +89,10 @@ int canary__tally_counts(int kind) {
     }
 }
 
+int canary__tally_divides(int kind) {
+    return kind == CANARY__TALLY_STATUS || kind == CANARY_METRIC_PROPORTION;
+}
+
 static uint64_t bits(const uint64_t *numbers, size_t count) {
     uint64_t all = 0;
 
@@ -96,6 +100,11 @@ static uint64_t bits(const uint64_t *numbers, size_t count) {
         all |= numbers[i];
     }
     return all;
+}
+
+int canary__tally_is_divided(const struct canary__tally *tally) {
+    return (bits(tally->halves[0], CANARY__TALLY_HALF) |
+            bits(tally->halves[1], CANARY__TALLY_HALF)) != 0;
 }
 
 int canary__tally_is_empty(const struct canary__tally *t) {
@@ -188,6 +197,10 @@ void canary__tally_add(struct canary__tally *to, const struct canary__tally *fro
     to->resolution = from->resolution;
     for (size_t i = 0; i < CANARY__TALLY_COUNTS; i++) {
         count(&to->counts[i], from->counts[i]);
+    }
+    for (size_t i = 0; i < CANARY__TALLY_HALF; i++) {
+        count(&to->halves[0][i], from->halves[0][i]);
+        count(&to->halves[1][i], from->halves[1][i]);
     }
     (void)canary__wide_add(&to->sum, from->sum);
     add_squares(to, from->squares, from->lossy);

@@ -15,10 +15,12 @@
 
 enum {
     CANARY__TALLY_COUNTS = 16,
+    CANARY__TALLY_HALF = 3, /* counts that can be divided into halves */
     CANARY__LOSS_DROPPED = CANARY_REJECTED_COUNT,
     /* proportion */
     CANARY__COUNT_MISS = 0,
     CANARY__COUNT_HIT = 1,
+    CANARY__PROPORTION = 2, /* counts */
     /* value, score */
     CANARY__COUNT_N = 0,
     /* classification */
@@ -42,9 +44,12 @@ struct canary__tally {
     int32_t lossy; /* 1: squares went beyond 128 bits and are 0; there is no variance */
     uint64_t counts[CANARY__TALLY_COUNTS]; /* disjoint events: the number of all is their sum;
                                               duration: none, see buckets and overflow */
-    double resolution;           /* value, score: what the numbers below are multiples of */
-    struct canary__wide sum;     /* duration: nanoseconds. value, score: signed */
-    struct canary__wide squares; /* unsigned */
+    uint64_t halves[2]
+                   [CANARY__TALLY_HALF]; /* status, proportion; old cohort: those of `counts` whose
+                                               user belongs to either half, see canary_figures */
+    double resolution;                   /* value, score: what the numbers below are multiples of */
+    struct canary__wide sum;             /* duration: nanoseconds. value, score: signed */
+    struct canary__wide squares;         /* unsigned */
     int64_t least; /* value, score: 2 * smallest + 1, and 0 where there is none yet: an outcome */
     int64_t most;  /* that is being recorded may be in `counts` and not here. The same, greatest */
     uint64_t overflow;        /* duration: CANARY__HISTOGRAM_END and more */
@@ -68,6 +73,10 @@ void canary__tally_free(const struct canary__hooks *hooks, struct canary__tally 
 
 /* How many of `counts` a kind uses; -1 for a kind that there is not. */
 int canary__tally_counts(int kind);
+/* Whether it divides them into halves. */
+int canary__tally_divides(int kind);
+/* Whether any of both halves' numbers is not 0. */
+int canary__tally_is_divided(const struct canary__tally *tally);
 /* Whether every number is 0. */
 int canary__tally_is_empty(const struct canary__tally *tally);
 /* Zeroed buckets, where it has none yet: CANARY_E_NOMEM. */
@@ -90,7 +99,8 @@ int canary__tally_add_duration(const struct canary__hooks *hooks, struct canary_
                                int64_t duration_ns);
 
 /* The figures of a tally of a declared kind; for STATUS see `wanted`: CANARY_STATUS_ERROR or
- * _TIMEOUT gives that proportion of all. Thresholds are numbered as in the tally. */
+ * _TIMEOUT gives that proportion of all. Thresholds are numbered as in the tally, and `buckets` are the
+ * tally's. */
 void canary__tally_figures(const struct canary__tally *tally, int wanted, canary_figures *out);
 
 #endif

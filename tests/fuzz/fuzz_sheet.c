@@ -68,6 +68,10 @@ static int read_sheet(const uint8_t *data, size_t size, struct canary__sheet *sh
         canary__tally_figures(&entry->tally, CANARY_STATUS_ERROR, &figures);
         FUZZ_CLAIM(!(figures.variance < 0) && !(figures.minimum > figures.maximum) &&
                    !(figures.p50 > figures.p999) && figures.k <= figures.n);
+        FUZZ_CLAIM(figures.half_n[0] <= figures.n &&
+                   figures.half_n[1] <= figures.n - figures.half_n[0]);
+        FUZZ_CLAIM(figures.half_k[0] <= figures.half_n[0] &&
+                   figures.half_k[1] <= figures.half_n[1]);
     }
     return 1;
 }

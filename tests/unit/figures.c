@@ -110,7 +110,13 @@ void figures_record(uint64_t *seed, struct canary__sheet *sheet) {
     tally->kind = metrics[i].kind;
     tally->resolution = metrics[i].resolution;
     if (metrics[i].counts > 0) {
-        tally->counts[figures_below(seed, (uint64_t)metrics[i].counts)]++;
+        size_t which = figures_below(seed, (uint64_t)metrics[i].counts);
+
+        tally->counts[which]++;
+        if (canary__tally_divides(tally->kind) && cohort == CANARY_OLD &&
+            figures_below(seed, 3) > 0) {
+            tally->halves[figures_below(seed, 2)][which]++;
+        }
     } else {
         canary__tally_add_value(tally,
                                 (int64_t)(unit_random(seed) >> 17 >> figures_below(seed, 47)) *

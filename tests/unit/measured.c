@@ -132,6 +132,15 @@ void measured_by_hand(struct unit *unit, const char *sql) {
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+uint64_t measured_buckets(const canary_figures *figures) {
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < figures->bucket_count; i++) {
+        sum = sum * UINT64_C(0x9e3779b97f4a7c15) + figures->buckets[i] + 1;
+    }
+    return sum;
+}
+
 static int take_row(void *user_data, const canary_metrics_row *row) {
     struct measured *measured = user_data;
 
@@ -142,6 +151,12 @@ static int take_row(void *user_data, const canary_metrics_row *row) {
     measured->rows[measured->count].row = *row;
     measured->rows[measured->count].cohorts[0] = *row->old_cohort;
     measured->rows[measured->count].cohorts[1] = *row->new_cohort;
+    for (int cohort = 0; cohort < 2; cohort++) {
+        canary_figures *kept = &measured->rows[measured->count].cohorts[cohort];
+
+        measured->rows[measured->count].buckets[cohort] = measured_buckets(kept);
+        kept->buckets = NULL;
+    }
     measured->count++;
     return measured->count == measured->stop_after;
 }

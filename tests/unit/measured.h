@@ -22,7 +22,8 @@ struct measured {
     canary_metrics_report report;
     struct {
         canary_metrics_row row;
-        canary_figures cohorts[2];
+        canary_figures cohorts[2]; /* their `buckets` are NULL, and in their place stands */
+        uint64_t buckets[2];       /* what measured_buckets() says of them */
     } rows[MEASURED_ROWS];
 };
 
@@ -55,6 +56,8 @@ void measured_by_hand(struct unit *unit, const char *sql);
 const struct measured *measured_read(struct unit *unit, const canary_metrics_query *query);
 const struct measured *measured_read_of(struct unit *unit, const char *rollout,
                                         const canary_metrics_query *query);
+/* A number that two histograms hardly have in common. */
+uint64_t measured_buckets(const canary_figures *figures);
 /* The outcomes of a cohort in all rows of "error". */
 uint64_t measured_count(const struct measured *measured, int cohort);
 /* The number of the first row of a metric at or after row `from`; fails without one. */

@@ -246,6 +246,7 @@ static void every_kind(void **state) {
                    sizeof expected.threshold_above);
         }
         assert_memory_equal(&m->rows[i].cohorts[0], &expected, sizeof expected);
+        assert_int_equal(m->rows[i].buckets[0], live->rows[other].buckets[0]);
         assert_int_equal(m->rows[i].cohorts[1].n, 0);
     }
     free(live);

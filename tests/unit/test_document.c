@@ -488,6 +488,7 @@ static void one_wins(void **state) {
 static void without_memory(void **state) {
     struct unit *unit = *state;
     canary_document document = document_of("a", CANARY_ANY_VERSION, "text");
+    canary_document two[2] = { document, document_of("b", 0, "text") };
     canary_store *measurements = measured_store(unit);
     struct canary__hooks kept = measurements->hooks;
     struct kept read = { 0 };
@@ -501,6 +502,9 @@ static void without_memory(void **state) {
           canary_document_list(unit->store, MEASURED, NULL, keep, &read, NULL, &error));
     FAILS(CANARY_E_NOMEM, "memory", "",
           canary_document_read(unit->store, MEASURED, "a", keep, &read, &error));
+    figures_left = 1; /* for the first of two */
+    FAILS(CANARY_E_NOMEM, "memory", "\"b\"",
+          canary_document_write(unit->store, MEASURED, two, 2, &error));
     figures_left = UINT64_MAX;
     measurements->hooks = kept;
     assert_int_equal(read.count, 0);

@@ -240,7 +240,7 @@ static void test_too_many_generations(void **state) {
         }
     }
     info = flushed_recording(ctx);
-    assert_in_range(info.waiting, 500, 1440);
+    assert_in_range(info.waiting, 450, 1440);
     assert_true(info.dropped > 0);
     measurements->methods = methods;
     OK(canary_flush(unit->store, &error));

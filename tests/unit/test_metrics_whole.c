@@ -50,6 +50,8 @@ static void compare(const struct measured *m, const struct canary__sheet *whole)
             memcpy(expected.threshold_above, found->threshold_above,
                    sizeof expected.threshold_above);
         }
+        assert_int_equal(m->rows[row].buckets[entry->cohort], measured_buckets(&expected));
+        expected.buckets = NULL;
         assert_memory_equal(found, &expected, sizeof expected);
         rows |= 1u << row;
     }

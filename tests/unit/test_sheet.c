@@ -96,6 +96,8 @@ static void what_is_stored_is_read_back(void **state) {
         canary__tally_figures(&entry->tally, 1, &before);
         canary__tally_figures(tally, 1, &after);
         assert_memory_equal(&before, &after, offsetof(canary_figures, threshold_n));
+        assert_memory_equal(before.half_n, after.half_n,
+                            sizeof before.half_n + sizeof before.half_k);
     }
     assert_null(canary__sheet_find(&read, 77, 0, "cost"));
     assert_null(canary__sheet_find(&read, 1, 0, "nothing"));
@@ -288,7 +290,7 @@ static const struct {
     { "repeated", CANARY_E_CORRUPT, BYTES(HEAD, 2, 5, 0, STATUS, 1, 9, 0, 1, STATUS, 1, 9) },
     { "out of order", CANARY_E_CORRUPT, BYTES(HEAD, 2, 5, 0, 1, 'b', 1, 1, 9, 0, 1, 1, 'a', 1, 1, 9) },
     { "no name", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 2, 64, 1, 9) },
-    { "unknown shape", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 8, STATUS, 1, 9) },
+    { "unknown shape", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 16, STATUS, 1, 9) },
     { "has lost", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 4, STATUS, 1, 9) },
     { "longer than need be", CANARY_E_CORRUPT, BYTES(HEAD, 1, 0x85, 0, 0, STATUS, 1, 9) },
     { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, TEN_FF, 1, 0, STATUS, 1, 9) },
@@ -305,6 +307,16 @@ static const struct {
     { "more counts", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, STATUS, 4, 1, 1, 1, 1) },
     { "last count is 0", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, STATUS, 2, 1, 0) },
     { "says nothing", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 0, STATUS, 0) },
+    /* halves: of each count, how many of either */
+    { NULL, 0, BYTES(HEAD, 1, 5, 8, STATUS, 2, 9, 5, 4, 5, 0, 3, 0, 0) },
+    { NULL, 0, BYTES(HEAD, 1, 5, 8, 1, 'a', 1, 2, 9, 5, 0, 0, 0, 1) },
+    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 8, STATUS, 2, 9, 5, 4, 6, 0, 3, 0, 0) },
+    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 8, STATUS, 2, 9, 5, 10, 0, 0, 3, 0, 0) },
+    { "too great", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 8, STATUS, 2, 9, 5, 4, 5, 0, 3, 0, 1) },
+    { "hold nothing", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 8, STATUS, 2, 9, 5, 0, 0, 0, 0, 0, 0) },
+    { "not divided", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 9, STATUS, 2, 9, 5, 4, 5, 0, 3, 0, 0) },
+    { "not divided", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 8, 1, 'a', 5, 1, 9, 1, 1, 0, 0, 0, 0, 0, 0) },
+    { "ends too early", CANARY_E_CORRUPT, BYTES(HEAD, 1, 5, 8, STATUS, 2, 9, 5, 4, 5, 0, 3, 0) },
     /* values: counts, resolution, sum, squares, least, most */
     { NULL, 0, BYTES(HEAD, 1, 5, 0, 1, 'a', 3, 1, 1, ONE, 6, 9, 14, 14) },
     { NULL, 0, BYTES(HEAD, 1, 5, 4, 1, 'a', 3, 1, 1, ONE, 6, 14, 14) },
