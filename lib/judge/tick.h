@@ -40,12 +40,15 @@ struct canary__tick {
     const struct canary__tick_metric *metrics; /* by metric_index of the policy */
 };
 
-/* Fills a side from the figures of a row. Buckets stay borrowed. */
+/* Fills a side from the figures of a row. Buckets stay borrowed. The row's thresholds_ns are for the
+ * caller to fill in, with their number: without them no threshold is compared with. */
 void canary__tick_side_of(const canary_figures *figures, int kind, struct canary__tick_side *out);
 
 /* Durations surely above `ns`: exact where it is one of the thresholds that all of this side's durations
  * were compared with, else by the histogram, in which a bucket counts when all of it is above. */
 double canary__tick_above(const struct canary__tick_side *side, int64_t ns);
+/* Durations that may be above `ns`: the same, but a bucket counts when any of it is above. */
+double canary__tick_above_most(const struct canary__tick_side *side, int64_t ns);
 
 /* Quantile of a histogram in seconds, as canary_figures has it; NaN when empty. */
 double canary__tick_quantile(const struct canary__tick_side *side, double quantile);
