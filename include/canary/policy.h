@@ -90,8 +90,9 @@ CANARY_API int canary_policy_explain(const canary_policy *policy, canary_write_f
 
 /* Holds a policy against a rollout of the store: stages that its ladder does not have, metrics that
  * nobody has declared or recorded, kinds that do not fit the statistic, a baseline that is missing,
- * thresholds that durations are not compared with. `problem` receives each; `*errors` (may be NULL)
- * counts those with which canary_policy_set() would refuse it.
+ * thresholds that durations are not compared with, margins that are hardly any. `problem` receives each;
+ * `*errors` (may be NULL) counts those with which canary_policy_set() would refuse it, and has counted
+ * one before `problem` is told of it: whatever leaves it alone is a warning.
  * Thread: any thread. Blocking: may block on storage. Errors: CANARY_E_INVALID, _NOT_FOUND, _NOMEM and
  * every storage error. */
 CANARY_API int canary_policy_check(const canary_policy *policy, canary_store *store,
