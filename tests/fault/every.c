@@ -95,11 +95,41 @@ static int accept_it(canary_store *store, canary_error *error) {
     return canary_accept(store, FAULT_ROLLOUT, NULL, NULL, error);
 }
 
+static int set_policy(canary_store *store, canary_error *error) {
+    return canary_rollout_policy_set(store, FAULT_ROLLOUT, "{\"rules\": []}", 13, NULL, NULL,
+                                     error);
+}
+
+/* There is none: that has to be found out, and is no answer to a failure. */
+static int read_policy(canary_store *store, canary_error *error) {
+    static const char digest[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    char text[64];
+    canary_error own = CANARY_ERROR_INIT;
+    int code = canary_rollout_policy_read(store, FAULT_ROLLOUT, digest, text, sizeof text, NULL,
+                                          NULL, &own);
+
+    if (code == CANARY_E_NOT_FOUND) {
+        return CANARY_OK;
+    }
+    *error = own;
+    return code;
+}
+
+static int note(canary_store *store, canary_error *error) {
+    return canary_note(store, FAULT_ROLLOUT, "approve", NULL, NULL, error);
+}
+
+static int read_evidence(canary_store *store, canary_error *error) {
+    char text[64];
+
+    return canary_change_evidence(store, 2, text, sizeof text, NULL, error);
+}
+
 static int read_one(canary_store *store, canary_error *error) {
     canary_rollout rollout = { .size = (uint32_t)sizeof rollout };
     int code = canary_rollout_read(store, FAULT_ROLLOUT, &rollout, error);
 
-    assert_true(code != CANARY_OK || rollout.percentage_bp == 2500);
+    assert_true(code != CANARY_OK || (rollout.percentage_bp == 2500 && rollout.generation > 1));
     return code;
 }
 
@@ -204,6 +234,10 @@ const struct every_call every_calls[] = {
     { "unpin new", unpin_new, 1, 0 },
     { "unpin old", unpin_old, 1, 0 },
     { "accept", accept_it, 1, 0 },
+    { "set policy", set_policy, 1, 0 },
+    { "note", note, 1, 0 },
+    { "read policy", read_policy, 0, 0 },
+    { "read evidence", read_evidence, 0, 0 },
     { "read", read_one, 0, 0 },
     { "list rollouts", list_rollouts, 0, 0 },
     { "list flags", list_flags, 0, 0 },
