@@ -119,7 +119,7 @@ typedef struct canary_rollout {
     uint64_t generation;      /* revision of the change that set the present percentage */
     int64_t generation_at_ns; /* when that was: the dwell time counts from here; when the trail was
                                  edited, the time of the rollout's last change */
-    char policy[72];          /* SHA-256 of the policy's text, 64 lower-case hex digits; "" = none */
+    char policy[72];          /* SHA-256 of the policy's text, 64 hex digits; "" = none */
     uint64_t policy_revision; /* of the change that set it; 0 = none */
 } canary_rollout;
 
