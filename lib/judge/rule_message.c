@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One sentence for a rule: what was measured, how much it rests on, and what the rule makes of it. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "judge/gate.h"
@@ -17,8 +16,6 @@ static double own_n(const canary_rule_result *result) {
 
 /* "error rate", "duration p95", "mean cost", "F1", "error ratio". */
 static void subject(struct canary__say *say, const canary_rule_result *result) {
-    char quantile[24];
-
     if (!is_ratio(result) && result->cohort == CANARY_OLD) {
         canary__say(say, "old cohort's ");
     }
@@ -42,14 +39,8 @@ static void subject(struct canary__say *say, const canary_rule_result *result) {
         }
         break;
     case CANARY_STATISTIC_QUANTILE:
-        /* 0.95 is "p95", 0.999 is "p999". */
-        snprintf(quantile, sizeof quantile, "%.10g", result->quantile * 100);
-        canary__say(say, " p");
-        for (const char *c = quantile; *c != '\0'; c++) {
-            if (*c >= '0' && *c <= '9') {
-                canary__say(say, (char[2]){ *c, '\0' });
-            }
-        }
+        canary__say(say, " ");
+        canary__say_quantile(say, result->quantile);
         break;
     case CANARY_STATISTIC_PRECISION:
     case CANARY_STATISTIC_RECALL:

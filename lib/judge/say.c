@@ -164,6 +164,22 @@ void canary__say_unit(struct canary__say *say, double value, double apart, const
     }
 }
 
+void canary__say_quantile(struct canary__say *say, double quantile) {
+    double rest = quantile;
+    char digits[] = "p00000000";
+    size_t size = 1;
+
+    /* Two digits at least: the median is p50. */
+    while (size < sizeof digits - 1 && rest > 0 && rest < 1 && (size < 3 || rest > 1e-6)) {
+        int digit = (int)floor(rest * 10 + 1e-6);
+
+        digits[size++] = (char)('0' + digit % 10);
+        rest = fmax(rest * 10 - digit, 1e-9);
+    }
+    digits[size] = '\0';
+    canary__say(say, digits);
+}
+
 void canary__say_bp(struct canary__say *say, uint32_t bp) {
     whole(say, bp, 2);
     canary__say(say, " %");

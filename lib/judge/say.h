@@ -33,6 +33,9 @@ void canary__say_seconds(struct canary__say *say, double seconds, double apart);
 /* In the unit that a metric was declared with; "seconds" as above. */
 void canary__say_unit(struct canary__say *say, double value, double apart, const char *unit);
 
+/* "p95" of 0.95, "p999" of 0.999. */
+void canary__say_quantile(struct canary__say *say, double quantile);
+
 /* Basis points: "7.5 %". */
 void canary__say_bp(struct canary__say *say, uint32_t bp);
 /* A time that passes, in its two largest units: "3 h 20 min", "40 s". */
