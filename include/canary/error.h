@@ -27,7 +27,7 @@ CANARY_BEGIN_DECLS
 #define CANARY_E_NOT_A_STORE (-11) /* the file is no database, or another application's */
 #define CANARY_E_NEWER (-12)       /* the store was written by a newer libcanary */
 #define CANARY_E_READ_ONLY (-13)   /* the file system or the permissions allow reading only */
-#define CANARY_E_FULL (-14)        /* no space left for the change */
+#define CANARY_E_FULL (-14)        /* no space left for the change, or in the caller's buffer */
 #define CANARY_E_REPLACED (-15)    /* the store's file was moved or replaced meanwhile */
 #define CANARY_E_NO_STORE (-16)    /* there is no store at that path */
 #define CANARY_E_PERMISSION (-17)  /* the process may not open the store */
