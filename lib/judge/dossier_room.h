@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* What a dossier is made of, for the files that fill it. */
+#ifndef CANARY__JUDGE_DOSSIER_ROOM_H
+#define CANARY__JUDGE_DOSSIER_ROOM_H
+
+#include <canary/audit.h>
+#include <canary/document.h>
+
+#include "judge/dossier.h"
+
+#define CANARY__JUDGE_MINUTE_NS INT64_C(60000000000)
+#define CANARY__JUDGE_HOUR_NS INT64_C(3600000000000)
+#define CANARY__JUDGE_DAY_NS INT64_C(86400000000000)
+
+/* Clocks of hosts differ; a stamp that is further ahead than that was made by one that is wrong. */
+#define CANARY__JUDGE_AHEAD_NS INT64_C(60000000000)
+
+/* A figure that is asked of the store now and then, not at each look: the value that people read beside
+ * a rule about a quantile, and baselines. */
+struct canary__asked {
+    double values[2]; /* by cohort; NaN */
+    double n[2];
+    int64_t at_ns; /* when it was asked; 0 = never */
+};
+
+/* What the trail says, as of a revision. */
+struct canary__trail {
+    uint64_t revision; /* 0 = not read yet */
+    uint64_t approved_by_change;
+    int64_t last_rollback_ns;
+    uint32_t guard_rollbacks;
+    uint32_t approved;
+};
+
+/* The newest verdict that is kept, by anyone. */
+struct canary__kept {
+    int known;           /* it was looked for */
+    int64_t recorded_ns; /* of the newest one in the record; 0 = none */
+    char gist[192];      /* action, cause and deciding rule, as they stand in its JSON; "" = none */
+};
+
+/* What is wrong with our own figures. It is held against the release for an hour: what was lost is
+ * missing from the evidence for good, but one lost row is no reason to stand still for a week. */
+struct canary__trouble {
+    uint32_t damaged;
+    uint64_t dropped;
+    int64_t at_ns;
+    int64_t ahead_ns; /* latest stamp that was seen */
+};
+
+struct canary__dossier {
+    canary_store *store;
+    char rollout[136];
+    canary_rollout seen; /* as it was read last */
+    int seen_known;
+    canary_policy *policy; /* in force; NULL = none */
+    struct canary__state state;
+    int state_open; /* `state` is of `policy` */
+    int state_new;  /* something in it is not in the store */
+    int windows;    /* they hold what was before through_ns */
+    int64_t recalled_ns;
+    uint64_t state_version; /* of the stored state; 0 = there is none */
+    struct canary__trail trail;
+    struct canary__kept kept;
+    struct canary__trouble trouble;
+    struct canary__asked quantiles[CANARY_POLICY_RULES_MAX];
+    struct canary__asked baselines[CANARY_POLICY_RULES_MAX];
+    canary_exposure exposure;
+    canary_verdict verdict;
+    canary_rule_result results[CANARY_POLICY_RULES_MAX];
+};
+
+/* The end of the last tick that may be taken at `now_ns`. */
+int64_t canary__dossier_settled(int64_t now_ns);
+
+/* -- dossier_feed.c -- */
+
+/* Adds what came in since through_ns, up to `until_ns`, and reads back windows where that was not done. */
+int canary__dossier_feed(struct canary__dossier *dossier, int64_t now_ns, int64_t until_ns,
+                         canary_error *error);
+
+/* -- dossier_around.c -- */
+
+/* What the trail says of rollbacks and approvals; reads nothing where the revision is the same. */
+int canary__dossier_trail(struct canary__dossier *dossier, int64_t now_ns, canary_error *error);
+/* Distinct users of the present generation. */
+int canary__dossier_users(struct canary__dossier *dossier, int64_t until_ns, canary_error *error);
+/* Baselines, for the rules that are held against one. */
+int canary__dossier_baselines(struct canary__dossier *dossier, int64_t until_ns,
+                              canary_error *error);
+/* Quantiles that people read, for rules of proof POINT. */
+int canary__dossier_quantiles(struct canary__dossier *dossier, int64_t until_ns,
+                              canary_error *error);
+
+/* -- dossier_keep.c -- */
+
+/* Reads the stored state into a fresh one of the policy. A damaged one is begun anew, and counts as
+ * trouble with our own data. */
+int canary__dossier_load(struct canary__dossier *dossier, int64_t now_ns, canary_error *error);
+/* Writes state and verdict. CANARY_E_CONFLICT: somebody else wrote the state meanwhile. */
+int canary__dossier_keep(struct canary__dossier *dossier, int64_t now_ns, canary_error *error);
+
+/* A verdict as JSON; free(). */
+int canary__dossier_text(const canary_verdict *verdict, char **text, size_t *size,
+                         canary_error *error);
+
+/* Lets go of state and what was read beside it: all is read anew. */
+void canary__dossier_forget(struct canary__dossier *dossier);
+
+#endif
