@@ -31,6 +31,7 @@ struct comparison {
     int warnings;
     int stopped;
     int has_figures;
+    int no_metrics; /* in this store */
     int has_baseline;
     canary_rollout rollout;
     struct known known[CANARY_POLICY_RULES_MAX];
@@ -194,16 +195,29 @@ static const char *kind_name(int kind) {
     return kind >= 1 && kind <= 5 ? names[kind - 1] : "metric of an unknown kind";
 }
 
+static int is_first_of_metric(const struct canary_policy *policy, uint32_t index) {
+    for (uint32_t i = 0; i < index; i++) {
+        if (policy->rules[i].metric_index == policy->rules[index].metric_index) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static void compare_kind(struct comparison *comparison, uint32_t index) {
     const struct canary__rule *rule = &comparison->policy->rules[index];
     const struct known *known = &comparison->known[rule->metric_index];
     char place[32];
 
     if (known->kind == 0) {
+        /* Once for each metric; and before the first outcome, which compare() tells, for none. */
+        if (!comparison->has_figures || !is_first_of_metric(comparison->policy, index)) {
+            return;
+        }
         snprintf(place, sizeof place, "rules[%u].metric", index);
-        /* Before the first outcome, nothing is known of any; then it is about this one. */
-        say(comparison, 0, place, "nobody has recorded \"%s\" %s; the rule says nothing until then",
-            rule->metric, comparison->has_figures ? "yet, but other metrics" : "yet");
+        say(comparison, 0, place,
+            "nobody has recorded \"%s\", but other metrics; its rules say nothing until then",
+            rule->metric);
     } else if ((rule->kinds & CANARY__KIND(known->kind)) == 0) {
         const int by_limit = rule->statistic == CANARY_STATISTIC_MEAN;
 
@@ -273,6 +287,7 @@ static int read_figures(struct comparison *comparison, canary_store *store, cons
         code = code == CANARY_E_NOT_FOUND ? CANARY_OK : code;
     }
     if (code == CANARY_E_UNSUPPORTED) {
+        comparison->no_metrics = 1;
         say(comparison, 0, "rules", "the store keeps no metrics; no rule will ever say anything");
         return CANARY_OK;
     }
@@ -293,6 +308,10 @@ static int compare(struct comparison *comparison, canary_store *store, const cha
     }
     compare_ladder(comparison);
     compare_dwell(comparison);
+    if (!comparison->has_figures && !comparison->no_metrics) {
+        say(comparison, 0, "rules",
+            "nothing was recorded yet, so that metrics and their kinds cannot be checked");
+    }
     for (uint32_t i = 0; i < comparison->policy->rule_count; i++) {
         check_sense(comparison, i);
         compare_kind(comparison, i);

@@ -22,7 +22,7 @@ with Store() as store:
     page = plain()
     overview = store.good("--help", db=False).out
     section = overview.split("\ncommands\n")[1].split("\n\n")[0]
-    names = re.findall(r"^  ([a-z-]+(?: (?:add|remove|list|on|off|capture|show|compare)\b)?)", section, re.MULTILINE)
+    names = re.findall(r"^  ([a-z-]+(?: (?:add|remove|list|on|off|capture|show|compare|check|set|diff)\b)?)", section, re.MULTILINE)
     check(len(names) >= 20, f"the help has {len(names)} commands")
     for name in names:
         check(re.search(rf"^\.It Cm {name}\b", page, re.MULTILINE), f"the page has {name}")

@@ -46,6 +46,23 @@ static int32_t moved(const struct change_report *report, const canary_rollout *a
     return (int32_t)report->change->to_percentage_bp - (int32_t)report->change->from_percentage_bp;
 }
 
+static const char *next_line(const char *line) {
+    const char *end = strchr(line, '\n');
+    return end != NULL ? end + 1 : NULL;
+}
+
+static json_t *warnings_json(const char *warnings) {
+    json_t *array = json_array();
+    struct text one = { 0 };
+    for (const char *line = warnings; line != NULL; line = next_line(line)) {
+        text_clear(&one);
+        text_bytes(&one, line, strcspn(line, "\n"));
+        json_array_append_new(array, jsonout_string(one.data));
+    }
+    text_free(&one);
+    return array;
+}
+
 static void say_json(const struct session *session, const struct change_report *report,
                      const canary_rollout *after) {
     const canary_change *change = report->change;
@@ -82,7 +99,7 @@ static void say_json(const struct session *session, const struct change_report *
     json_object_set_new(object, "duration_ms", jsonout_milliseconds(report->duration_ns));
     json_object_set_new(object, "returned_at_ns", json_integer(report->returned_at_ns));
     if (report->warning != NULL)
-        json_object_set_new(object, "warnings", json_pack("[o]", jsonout_string(report->warning)));
+        json_object_set_new(object, "warnings", warnings_json(report->warning));
     jsonout_print(object);
 }
 
@@ -157,8 +174,8 @@ static void say_lines(const struct session *session, const struct change_report 
     }
     say_text(&out);
     text_free(&out);
-    if (report->warning != NULL)
-        say_warning("%s", report->warning);
+    for (const char *line = report->warning; line != NULL; line = next_line(line))
+        say_warning("%.*s", (int)strcspn(line, "\n"), line);
 }
 
 void change_say(const struct session *session, const struct change_report *report) {

@@ -36,7 +36,7 @@ struct change_report {
     const char *undo;    /* NULL = there is nothing to undo, and `no_undo` says why */
     const char *no_undo; /* NULL = say nothing */
     const char *what;    /* the first line; NULL = stages and percentages */
-    const char *warning; /* NULL = none */
+    const char *warning; /* a line each; NULL = none */
 };
 
 /* What there is to report right after the change was made. */
