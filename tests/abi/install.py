@@ -65,11 +65,21 @@ def runs(program, library_path=None):
     run(program, env=environment)
 
 
-def flags(prefix, libdir, *wanted):
+def flags(prefix, libdir, *wanted, package="libcanary"):
     environment = dict(os.environ, PKG_CONFIG_PATH=str(libdir / "pkgconfig"))
     return run(
-        "pkg-config", f"--define-variable=prefix={prefix}", *wanted, "libcanary", env=environment
+        "pkg-config", f"--define-variable=prefix={prefix}", *wanted, package, env=environment
     ).split()
+
+
+# A program that lets its release be judged: it names the judging library alone.
+JUDGED = """
+#include <canary/judge.h>
+int main(void) {
+    canary_policy *policy = 0;
+    return canary_policy_parse("{}", 2, &policy, 0, 0, 0) != CANARY_E_INVALID;
+}
+"""
 
 
 def pkgconfig(compiler, scratch, consumer, build, _source):
@@ -84,6 +94,11 @@ def pkgconfig(compiler, scratch, consumer, build, _source):
     public = flags(prefix, libdir, "--libs")
     if "-lcanary" not in public or any(flag in public for flag in ("-lsqlite3", "-lsodium")):
         raise SystemExit(f"a program would link more than libcanary: {public}")
+    if (libdir / "libcanary-judge.so").exists():
+        (scratch / "judged.c").write_text(JUDGED)
+        run(*compiler, scratch / "judged.c", "-o", scratch / "judged",
+            *flags(prefix, libdir, "--cflags", "--libs", package="libcanary-judge"))
+        runs(scratch / "judged", libdir)
 
 
 def static(compiler, scratch, consumer, build, _source):
@@ -117,6 +132,10 @@ add_executable(archived consumer.c)
 target_link_libraries(archived PRIVATE canary::canary_static)
 add_executable(tested consumer.c)
 target_link_libraries(tested PRIVATE canary::conformance)
+if(TARGET canary::judge)
+  add_executable(judged judged.c)
+  target_link_libraries(judged PRIVATE canary::judge)
+endif()
 """
 
 CMAKE_REFUSED = """
@@ -139,6 +158,7 @@ def cmake(compiler, scratch, consumer, build, _source):
         project.mkdir()
         (project / "CMakeLists.txt").write_text(text)
         shutil.copy(consumer, project)
+        (project / "judged.c").write_text(JUDGED)
         run(
             "cmake", "-G", "Ninja", "-S", project, "-B", project / "out",
             f"-DCMAKE_PREFIX_PATH={prefix}", env=environment,
@@ -148,6 +168,8 @@ def cmake(compiler, scratch, consumer, build, _source):
     runs(out / "shared", libdir)
     runs(out / "archived")
     runs(out / "tested", libdir)
+    if (libdir / "libcanary-judge.so").exists():
+        runs(out / "judged", libdir)
 
 
 MESON_PROJECT = """
