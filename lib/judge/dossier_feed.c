@@ -189,8 +189,10 @@ static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-/* Figures older than two hours stand at the beginning of their minute, and later of their hour. */
+/* Where figures of a moment stand: those older than two hours at the beginning of their minute, and later
+ * of their hour; and a process gives what it records to the middle of the time since it gathered last. */
 static int64_t begin_of(int64_t ns, int64_t now_ns) {
+    ns -= CANARY_TICK_NS;
     return floor_to(ns, now_ns - ns < 90 * CANARY__JUDGE_MINUTE_NS ? CANARY_TICK_NS
                                                                    : CANARY__JUDGE_HOUR_NS);
 }

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: MIT */
+/* Verdicts of a store: what comes in, what is kept, and what goes wrong. */
+#include <math.h>
+
+#include "judged.h"
+
+#include <canary/document.h>
+
+static struct judged now;
+static struct judged other;
+
+/* -- what comes in -- */
+
+static void no_policy_is_a_verdict(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_evaluate(unit, 0, &now);
+    assert_int_equal(now.code, CANARY_OK);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_NO_POLICY);
+    assert_int_equal(judged_recorded(unit, NULL, 0), 0);
+    FAILS(CANARY_E_NOT_FOUND, "", "",
+          canary_evaluate(unit->store, "nobody", 0, judged_take, &now, &error));
+    assert_int_equal(now.calls, 1);
+    FAILS(CANARY_E_INVALID, "flags", "0x1",
+          canary_evaluate(unit->store, JUDGED, 2, judged_take, &now, &error));
+    FAILS(CANARY_E_INVALID, "NULL", "",
+          canary_evaluate(unit->store, NULL, 0, judged_take, &now, &error));
+    unit_free(unit);
+}
+
+static void harm_is_found(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 2, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    assert_int_equal(now.code, CANARY_OK);
+    judged_is(&now, CANARY_VERDICT_ADVANCE, CANARY_CAUSE_PROVEN);
+    judged_ticks(unit, 30, 950, 10, 50, 5);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_EVIDENCE);
+    assert_int_equal(now.verdict.rule, 0);
+    assert_int_equal(now.verdict.to_stage, 0);
+    assert_true(now.rules[0].n_new == 1600 && now.rules[0].k_new == 152);
+    assert_true(now.rules[0].n_old == 32 * 950);
+    assert_int_equal(now.verdict.revision, unit_read(unit, JUDGED).revision);
+    assert_int_equal(now.verdict.through_ns, unit->realtime - 3 * SECOND);
+    unit_free(unit);
+}
+
+/* A tick counts once, however many look, and it does not matter who. */
+static void a_tick_counts_once(void **state) {
+    struct unit *often = judged_new(UNIT_MEMORY, 500);
+    struct unit *once = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(often, "auto", "");
+    judged_plain(once, "auto", "");
+    for (int i = 0; i < 50; i++) {
+        judged_ticks(often, 1, 950, 10, 50, (uint64_t)i % 3);
+        judged_ticks(once, 1, 950, 10, 50, (uint64_t)i % 3);
+        judged_evaluate(often, i % 2 == 0 ? 0 : CANARY_EVALUATE_LOOK, &now);
+        judged_evaluate(often, 0, &now);
+    }
+    judged_evaluate(once, 0, &other);
+    assert_true(now.rules[0].n_new == 2500 && other.rules[0].n_new == 2500);
+    assert_true(now.rules[0].ln_w == other.rules[0].ln_w);
+    assert_true(now.rules[0].p == other.rules[0].p);
+    assert_true(now.rules[1].n_new == other.rules[1].n_new);
+    assert_int_equal(now.verdict.cause, other.verdict.cause);
+    unit_free(often);
+    unit_free(once);
+}
+
+static void a_look_writes_nothing(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 3, 950, 10, 50, 1);
+    judged_evaluate(unit, CANARY_EVALUATE_LOOK, &now);
+    assert_true(now.rules[0].n_new == 150);
+    assert_int_equal(judged_recorded(unit, NULL, 0), 0);
+    FAILS(CANARY_E_NOT_FOUND, "", "",
+          canary_document_read(unit->store, JUDGED, "judge/state",
+                               (canary_document_fn)(void (*)(void))judged_take, NULL, &error));
+    unit_free(unit);
+}
+
+/* The tick under way, and the one that has just ended, are left alone. */
+static void ticks_settle(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 3, 950, 10, 50, 1);
+    judged_pass(unit, -2 * SECOND); /* one second after the last tick's end */
+    judged_evaluate(unit, 0, &now);
+    assert_true(now.rules[0].n_new == 100);
+    judged_pass(unit, SECOND);
+    judged_evaluate(unit, 0, &now);
+    assert_true(now.rules[0].n_new == 150);
+    /* What comes later than that counts in windows, when they are read back, and not as evidence. */
+    judged_pass(unit, SECOND);
+    judged_outcomes(unit, 950, 10, 50, 50);
+    judged_evaluate(unit, 0, &now);
+    assert_true(now.rules[0].n_new == 150);
+    assert_true(now.rules[1].n_new == 200);
+    unit_free(unit);
+}
+
+static void a_generation_begins_anew(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 30, 950, 10, 50, 5);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_EVIDENCE);
+    unit_set(unit, JUDGED, 2500);
+    judged_ticks(unit, 2, 750, 8, 250, 2);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_ADVANCE, CANARY_CAUSE_PROVEN);
+    assert_true(now.rules[0].n_new == 500 && now.rules[0].k_new == 4);
+    assert_true(now.rules[1].n_new == 500);
+    assert_int_equal(now.verdict.percentage_bp, 2500);
+    unit_free(unit);
+}
+
+/* Another policy keeps the evidence of equal questions, and begins the others. */
+static void equal_questions_keep_their_evidence(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+    double ln_w;
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 20, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    ln_w = now.rules[0].ln_w;
+    assert_true(now.rules[0].n_new == 1000);
+    judged_policy(unit, "{\"policy\":1,\"name\":\"next\",\"mode\":\"auto\",\"design_effect\":1,"
+                        "\"rules\":["
+                        "{\"name\":\"other\",\"metric\":\"error\",\"against\":\"old\","
+                        "\"above\":1.7,\"action\":\"rollback\"},"
+                        "{\"name\":\"same\",\"metric\":\"error\",\"against\":\"old\","
+                        "\"above\":1.5,\"action\":\"hold\"}]}");
+    judged_evaluate(unit, 0, &now);
+    assert_true(now.rules[0].n_new == 0);
+    assert_true(now.rules[1].n_new == 1000);
+    assert_true(now.rules[1].ln_w == ln_w);
+    assert_string_equal(now.verdict.policy, unit_read(unit, JUDGED).policy);
+    unit_free(unit);
+}
+
+/* -- figures that are missing or bad -- */
+
+static void a_metric_that_nobody_records(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_policy(unit,
+                  "{\"policy\":1,\"name\":\"p\",\"mode\":\"auto\",\"design_effect\":1,\"rules\":["
+                  "{\"name\":\"harm\",\"metric\":\"error\",\"against\":\"old\",\"above\":1.5,"
+                  "\"action\":\"rollback\"},"
+                  "{\"name\":\"hits\",\"metric\":\"cache_hit\",\"statistic\":\"rate\","
+                  "\"below\":0.4,\"window\":\"5m\",\"action\":\"rollback\"}]}");
+    judged_ticks(unit, 400, 950, 10, 50, 0);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_SAMPLES);
+    assert_int_equal(now.verdict.rule, 1);
+    assert_int_equal(now.rules[1].state, CANARY_STATE_UNKNOWN);
+    assert_non_null(strstr(now.verdict.message, "hits"));
+    unit_free(unit);
+}
+
+static void a_metric_that_stops(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", ",\"grace\":\"15m\"");
+    judged_ticks(unit, 60, 950, 10, 50, 0);
+    judged_pass(unit, 14 * MINUTE);
+    judged_evaluate(unit, 0, &now);
+    assert_int_not_equal(now.verdict.cause, CANARY_CAUSE_NO_TRAFFIC);
+    assert_int_equal(now.verdict.action, CANARY_VERDICT_HOLD);
+    judged_pass(unit, 2 * MINUTE);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_NO_TRAFFIC);
+    /* It comes back. */
+    judged_ticks(unit, 60, 950, 10, 50, 0);
+    judged_evaluate(unit, 0, &now);
+    assert_int_not_equal(now.verdict.cause, CANARY_CAUSE_NO_TRAFFIC);
+    unit_free(unit);
+}
+
+static void one_cohort_is_empty(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 400, 1000, 500, 0, 0);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_NO_TRAFFIC);
+    unit_free(unit);
+    unit = judged_new(UNIT_MEMORY, 500);
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 30, 0, 0, 50, 15);
+    judged_evaluate(unit, 0, &now);
+    /* Nothing to compare with: no harm is proven, and no advance either. */
+    assert_int_equal(now.verdict.action, CANARY_VERDICT_HOLD);
+    assert_int_not_equal(now.rules[0].state, CANARY_STATE_FIRING);
+    unit_free(unit);
+}
+
+static void a_baseline_that_is_missing(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+    canary_baseline_info info = { .size = sizeof info };
+
+    (void)state;
+    judged_policy(unit,
+                  "{\"policy\":1,\"name\":\"p\",\"mode\":\"auto\",\"design_effect\":1,\"rules\":["
+                  "{\"name\":\"worse\",\"metric\":\"error\",\"against\":\"baseline\","
+                  "\"above\":\"150%\",\"window\":\"5m\",\"action\":\"rollback\"}]}");
+    judged_ticks(unit, 60, 950, 10, 50, 5);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_SAMPLES);
+    assert_int_equal(now.rules[0].state, CANARY_STATE_UNKNOWN);
+    OK(canary_baseline_capture(unit->store, JUDGED, 0, 0, NULL, &info, &error));
+    judged_ticks(unit, 60, 950, 10, 50, 5);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_LIMIT);
+    assert_true(fabs(now.rules[0].reference - 10.0 / 950) < 1e-12);
+    assert_true(fabs(now.rules[0].value - 0.1) < 1e-12);
+    unit_free(unit);
+}
+
+/* The library that records refuses what is no number; nothing of it reaches a verdict. */
+static void no_number_is_recorded(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 5000);
+    canary_ctx *ctx = unit_open(unit, JUDGED);
+    canary_metric cost = CANARY_METRIC_INIT;
+    canary_recording_info info = CANARY_RECORDING_INFO_INIT;
+    int32_t handle = -1;
+
+    (void)state;
+    cost.kind = CANARY_METRIC_VALUE;
+    cost.name = "cost";
+    OK(canary_metric_declare(ctx, &cost, &handle, &error));
+    judged_policy(unit,
+                  "{\"policy\":1,\"name\":\"p\",\"mode\":\"auto\",\"design_effect\":1,\"rules\":["
+                  "{\"name\":\"dear\",\"metric\":\"cost\",\"statistic\":\"mean\",\"above\":2.5,"
+                  "\"window\":\"5m\",\"min_samples\":100,\"action\":\"rollback\"}]}");
+    for (int i = 0; i < 400; i++) {
+        const double values[] = { 1, NAN, INFINITY, 3 };
+        canary_measurement cost_of = { .metric = handle, .value = values[i % 4] };
+        canary_outcome outcome = CANARY_OUTCOME_INIT;
+
+        outcome.measurements = &cost_of;
+        outcome.measurement_count = 1;
+        (void)canary_record_cohort(ctx, CANARY_NEW, &outcome);
+    }
+    OK(canary_flush(unit->store, &error));
+    judged_pass(unit, 2 * TICK);
+    judged_evaluate(unit, 0, &now);
+    assert_int_equal(now.code, CANARY_OK);
+    assert_true(now.rules[0].n_new == 200 && now.rules[0].value == 2);
+    assert_int_equal(now.rules[0].state, CANARY_STATE_CLEAR);
+    OK(canary_recording(ctx, &info));
+    assert_int_equal(info.rejected[CANARY_REJECTED_NUMBER], 200);
+    canary_close(&ctx);
+    unit_free(unit);
+}
+
+static void a_quantile_is_told(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 5000);
+    canary_ctx *ctx = unit_open(unit, JUDGED);
+
+    (void)state;
+    judged_policy(unit,
+                  "{\"policy\":1,\"name\":\"p\",\"mode\":\"auto\",\"design_effect\":1,\"rules\":["
+                  "{\"name\":\"slow\",\"metric\":\"duration\",\"statistic\":\"p95\","
+                  "\"above\":\"600ms\",\"window\":\"5m\",\"action\":\"rollback\"}]}");
+    for (int i = 0; i < 1000; i++) {
+        canary_outcome outcome = CANARY_OUTCOME_INIT;
+
+        outcome.duration_ns = i % 10 == 0 ? 900000000 : 100000000;
+        (void)canary_record_cohort(ctx, CANARY_NEW, &outcome);
+        outcome.duration_ns = 100000000;
+        (void)canary_record_cohort(ctx, CANARY_OLD, &outcome);
+    }
+    OK(canary_flush(unit->store, &error));
+    judged_pass(unit, 2 * TICK);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_LIMIT);
+    assert_true(fabs(now.rules[0].value - 0.9) < 0.01);
+    assert_true(fabs(now.rules[0].reference - 0.1) < 0.01);
+    assert_non_null(strstr(now.rules[0].message, "ms"));
+    canary_close(&ctx);
+    unit_free(unit);
+}
+
+/* -- clocks -- */
+
+static void a_clock_goes_back(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+    double ln_w;
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 30, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    ln_w = now.rules[0].ln_w;
+    judged_pass(unit, -HOUR);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_DATA);
+    judged_ticks(unit, 30, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_DATA);
+    assert_true(now.rules[0].n_new == 1500 && now.rules[0].ln_w == ln_w);
+    /* And is right again: nothing was added twice. */
+    judged_pass(unit, HOUR - 30 * TICK);
+    judged_ticks(unit, 1, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    assert_true(now.rules[0].n_new == 1550);
+    assert_int_not_equal(now.verdict.cause, CANARY_CAUSE_DATA);
+    unit_free(unit);
+}
+
+static void a_clock_goes_forth(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 30, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    /* Of one process, which merges an hour ahead. */
+    judged_pass(unit, HOUR);
+    judged_outcomes(unit, 950, 10, 50, 1);
+    judged_pass(unit, -HOUR);
+    judged_ticks(unit, 1, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_DATA);
+    assert_true(now.rules[0].n_new == 1550);
+    /* When that time has come it is no trouble any more. */
+    judged_pass(unit, HOUR);
+    judged_ticks(unit, 1, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    assert_int_not_equal(now.verdict.cause, CANARY_CAUSE_DATA);
+    assert_true(now.rules[0].n_new == 1650);
+    unit_free(unit);
+}
+
+/* -- what is kept -- */
+
+static void verdicts_are_kept(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+    static char newest[65536];
+    uint32_t kept;
+
+    (void)state;
+    judged_pass(unit, 20 * MINUTE); /* 14:33, so that an hour is not near */
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 20, 950, 10, 50, 0);
+    judged_evaluate(unit, 0, &now);
+    assert_int_equal(judged_recorded(unit, newest, sizeof newest), 1);
+    assert_non_null(strstr(newest, unit_read(unit, JUDGED).policy));
+    judged_ticks(unit, 3, 950, 10, 50, 0);
+    judged_evaluate(unit, 0, &other);
+    assert_int_equal(now.verdict.cause, other.verdict.cause);
+    assert_int_equal(judged_recorded(unit, NULL, 0), 1);
+    judged_ticks(unit, 20, 950, 10, 50, 20);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_EVIDENCE);
+    kept = judged_recorded(unit, newest, sizeof newest);
+    assert_int_equal(kept, 2);
+    assert_non_null(strstr(newest, "rollback"));
+    /* One an hour though it stays. */
+    for (int i = 0; i < 9; i++) {
+        judged_pass(unit, 20 * MINUTE);
+        judged_ticks(unit, 1, 950, 10, 50, 20);
+        judged_evaluate(unit, 0, &now);
+        judged_is(&now, CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_EVIDENCE);
+    }
+    assert_int_equal(judged_recorded(unit, NULL, 0), kept + 3);
+    unit_free(unit);
+}
+
+static void old_verdicts_go(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+    uint32_t kept;
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    for (int i = 0; i < 20; i++) {
+        judged_pass(unit, HOUR);
+        judged_evaluate(unit, 0, &now);
+        assert_int_equal(now.code, CANARY_OK);
+    }
+    kept = judged_recorded(unit, NULL, 0);
+    assert_true(kept >= 20);
+    judged_pass(unit, 401 * DAY);
+    for (int i = 0; i < 5; i++) {
+        judged_pass(unit, HOUR);
+        judged_evaluate(unit, 0, &now);
+    }
+    assert_int_equal(judged_recorded(unit, NULL, 0), 5);
+    unit_free(unit);
+}
+
+static void write_state(struct unit *unit, const void *data, size_t size) {
+    canary_document document = CANARY_DOCUMENT_INIT;
+
+    document.name = "judge/state";
+    document.data = data;
+    document.data_size = size;
+    OK(canary_document_write(unit->store, JUDGED, &document, 1, &error));
+}
+
+static void a_damaged_state_holds(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 30, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    write_state(unit, "\1nonsense", 9);
+    judged_ticks(unit, 1, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    assert_int_equal(now.code, CANARY_OK);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_DATA);
+    /* It was begun anew from the figures of the generation, and written. */
+    assert_true(now.rules[0].n_new == 1550);
+    judged_ticks(unit, 1, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    assert_int_not_equal(now.verdict.cause, CANARY_CAUSE_DATA);
+    assert_true(now.rules[0].n_new == 1600);
+    unit_free(unit);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_policy_is_a_verdict),
+        cmocka_unit_test(harm_is_found),
+        cmocka_unit_test(a_tick_counts_once),
+        cmocka_unit_test(a_look_writes_nothing),
+        cmocka_unit_test(ticks_settle),
+        cmocka_unit_test(a_generation_begins_anew),
+        cmocka_unit_test(equal_questions_keep_their_evidence),
+        cmocka_unit_test(a_metric_that_nobody_records),
+        cmocka_unit_test(a_metric_that_stops),
+        cmocka_unit_test(one_cohort_is_empty),
+        cmocka_unit_test(a_baseline_that_is_missing),
+        cmocka_unit_test(no_number_is_recorded),
+        cmocka_unit_test(a_quantile_is_told),
+        cmocka_unit_test(a_clock_goes_back),
+        cmocka_unit_test(a_clock_goes_forth),
+        cmocka_unit_test(verdicts_are_kept),
+        cmocka_unit_test(old_verdicts_go),
+        cmocka_unit_test(a_damaged_state_holds),
+    };
+
+    return cmocka_run_group_tests_name("verdicts of a store", tests, NULL, NULL);
+}
