@@ -122,7 +122,7 @@ static int hold(struct gate *gate, int cause, int rule, int64_t ready_at_ns) {
     gate->verdict->action = CANARY_VERDICT_HOLD;
     gate->verdict->cause = cause;
     gate->verdict->rule = rule;
-    gate->verdict->ready_at_ns = ready_at_ns;
+    gate->verdict->ready_at_ns = ready_at_ns > 0 ? ready_at_ns : 0;
     return 1;
 }
 
@@ -192,14 +192,16 @@ static int is_questionable(struct gate *gate) {
     return 0;
 }
 
+/* All but the states that an action can have. */
 static int is_unknown(const canary_rule_result *result) {
     switch (result->state) {
     case CANARY_STATE_CLEAR:
     case CANARY_STATE_PENDING:
     case CANARY_STATE_FIRING:
+        return 0;
     case CANARY_STATE_MET:
     case CANARY_STATE_UNMET:
-        return 0;
+        return result->action != CANARY_RULE_REQUIRE;
     default:
         return 1;
     }

@@ -74,7 +74,7 @@ static void missing(struct canary__say *say, const struct canary_policy *policy,
         canary__say(say, what.cohort == CANARY_OLD ? "old cohort" : "new cohort");
         if (what.ready_at_ns > 0) {
             canary__say(say, ", about ");
-            canary__say_span(say, what.ready_at_ns - scene->now_ns);
+            canary__say_between(say, scene->now_ns, what.ready_at_ns);
             canary__say(say, " at ");
             canary__say_number(say, what.per_second, NAN);
             canary__say(say, "/s");
@@ -97,7 +97,7 @@ static void missing(struct canary__say *say, const struct canary_policy *policy,
     case CANARY__MISSING_TIME:
         if (what.ready_at_ns > scene->now_ns) {
             canary__say(say, "; that is ");
-            canary__say_span(say, what.ready_at_ns - scene->now_ns);
+            canary__say_between(say, scene->now_ns, what.ready_at_ns);
             canary__say(say, " from now");
         }
         break;
@@ -185,17 +185,17 @@ static void mismatch(struct canary__say *say, const struct canary__scene *scene,
 
 static void dwell(struct canary__say *say, const struct canary__scene *scene,
                   const canary_verdict *verdict) {
-    canary__say_span(say, verdict->ready_at_ns - scene->now_ns);
+    canary__say_between(say, scene->now_ns, verdict->ready_at_ns);
     canary__say(say, " are left of the stage's ");
-    canary__say_span(say, verdict->ready_at_ns - scene->rollout->generation_at_ns);
+    canary__say_between(say, scene->rollout->generation_at_ns, verdict->ready_at_ns);
 }
 
 static void cooldown(struct canary__say *say, const struct canary__scene *scene,
                      const canary_verdict *verdict) {
     canary__say(say, "all that is required is shown, but a rollback was ");
-    canary__say_span(say, scene->now_ns - scene->last_rollback_ns);
+    canary__say_between(say, scene->last_rollback_ns, scene->now_ns);
     canary__say(say, " ago; the cooldown ends in ");
-    canary__say_span(say, verdict->ready_at_ns - scene->now_ns);
+    canary__say_between(say, scene->now_ns, verdict->ready_at_ns);
 }
 
 /* What was shown, and the best of it with figures. */

@@ -19,9 +19,6 @@ static void subject(struct canary__say *say, const canary_rule_result *result) {
     if (!is_ratio(result) && result->cohort == CANARY_OLD) {
         canary__say(say, "old cohort's ");
     }
-    if (result->statistic == CANARY_STATISTIC_BURN) {
-        canary__say(say, "error budget of ");
-    }
     if (result->statistic == CANARY_STATISTIC_MEAN) {
         canary__say(say, "mean ");
     }
@@ -41,6 +38,9 @@ static void subject(struct canary__say *say, const canary_rule_result *result) {
     case CANARY_STATISTIC_QUANTILE:
         canary__say(say, " ");
         canary__say_quantile(say, result->quantile);
+        break;
+    case CANARY_STATISTIC_BURN:
+        canary__say(say, " budget");
         break;
     case CANARY_STATISTIC_PRECISION:
     case CANARY_STATISTIC_RECALL:
@@ -120,18 +120,23 @@ static void interval(struct canary__say *say, const canary_rule_result *result) 
     }
 }
 
-static void rests_on(struct canary__say *say, const canary_rule_result *result) {
-    if (isfinite(result->value) && isfinite(result->reference)) {
-        canary__say(say, " (");
-        measured(say, result, result->value, result->reference);
-        canary__say(say, result->against == CANARY_AGAINST_BASELINE ? " against the baseline's "
-                                                                    : " against ");
-        measured(say, result, result->reference, result->value);
-        canary__say(say, ")");
+/* The two values of a ratio. */
+static void both(struct canary__say *say, const canary_rule_result *result) {
+    if (!isfinite(result->value) || !isfinite(result->reference)) {
+        return;
     }
+    canary__say(say, " (");
+    measured(say, result, result->value, result->reference);
+    canary__say(say, " against ");
+    measured(say, result, result->reference, result->value);
+    canary__say(say, result->against == CANARY_AGAINST_BASELINE ? " of the baseline)" : ")");
+}
+
+static void rests_on(struct canary__say *say, const canary_rule_result *result) {
     if (result->proof == CANARY_PROOF_EVIDENCE) {
         interval(say, result);
     } else {
+        both(say, result);
         canary__say(say, " in ");
         canary__say_span(say, result->window_ns);
     }

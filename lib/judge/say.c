@@ -204,3 +204,12 @@ void canary__say_span(struct canary__say *say, int64_t ns) {
         canary__say(say, units[first + 1].name);
     }
 }
+
+void canary__say_between(struct canary__say *say, int64_t from_ns, int64_t to_ns) {
+    int64_t span;
+
+    if (__builtin_sub_overflow(to_ns, from_ns, &span)) {
+        span = to_ns > from_ns ? INT64_MAX : 0;
+    }
+    canary__say_span(say, span);
+}

@@ -40,5 +40,7 @@ void canary__say_quantile(struct canary__say *say, double quantile);
 void canary__say_bp(struct canary__say *say, uint32_t bp);
 /* A time that passes, in its two largest units: "3 h 20 min", "40 s". */
 void canary__say_span(struct canary__say *say, int64_t ns);
+/* The time between two, whichever they are. */
+void canary__say_between(struct canary__say *say, int64_t from_ns, int64_t to_ns);
 
 #endif
