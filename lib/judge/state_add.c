@@ -96,10 +96,13 @@ static int has_traffic(const struct canary_policy *policy, const struct canary__
 int canary__state_add(struct canary__state *state, const struct canary_policy *policy,
                       const struct canary__tick *tick, int stage) {
     int64_t before_ns = state->through_ns != 0 ? state->through_ns : tick->from_ns;
-    int64_t now_ns = tick->from_ns + CANARY_TICK_NS;
+    int64_t now_ns = 0;
     int mine = tick->generation == state->generation && tick->from_ns >= state->through_ns &&
-               tick->from_ns >= 0;
+               tick->from_ns >= 0 && tick->from_ns <= INT64_MAX - CANARY_TICK_NS;
 
+    if (mine) {
+        now_ns = tick->from_ns + CANARY_TICK_NS;
+    }
     for (uint32_t i = 0; i < state->rule_count && mine; i++) {
         if (tick->from_ns >= before_ns + CANARY_TICK_NS) {
             bridge(&state->rules[i]);
