@@ -147,6 +147,14 @@ const struct command commands_table[] = {
       TAKES(OPTION_BASE_RATE, OPTION_SHARE, OPTION_RATIO, OPTION_MARGIN, OPTION_ALPHA,
             OPTION_DESIGN_EFFECT, OPTION_PER_SECOND),
       WORDS_ANY, 0, 1, 0, plan_run },
+    { "guard", "[ROLLOUT | --all] [--once] [--observe] [--interval T]",
+      "judge a rollout and act on the verdict: roll back, hold, advance",
+      "A line for each verdict that differs from the one before, and for each change. Any number "
+      "of "
+      "guards may run: one of them acts, another takes over within 30 s of its end. What it may do "
+      "by itself, the policy's mode says. --all takes every rollout that has a policy.",
+      "--db app.db guard checkout", TAKES(OPTION_ALL, OPTION_ONCE, OPTION_OBSERVE, OPTION_INTERVAL),
+      WORDS_ANY, 0, 1, COMMAND_CHANGES, guard_run },
     { "verify", "", "prove that nobody edited the trail or the state",
       "Exit code 8 when there are findings. Keep the head hash elsewhere: a trail cut short can "
       "only be seen by comparing it.",
