@@ -20,6 +20,7 @@
 struct guarding {
     struct session *session;
     bool elsewhere; /* another guard has a lease */
+    bool alone;     /* one round for one rollout: its error is the command's own */
 };
 
 static const char *type_name(int type) {
@@ -136,6 +137,8 @@ static void take_event(void *user_data, const canary_guard_event *event) {
     struct guarding *guarding = user_data;
     if (event->type == CANARY_EVENT_LEASE && !event->acting)
         guarding->elsewhere = true;
+    if (event->type == CANARY_EVENT_ERROR && guarding->alone)
+        return;
     if (say_mode.json)
         say_object(event);
     else
@@ -197,6 +200,7 @@ int guard_run(struct session *session, int count, char **words) {
         return result;
     if (!session_given(session, OPTION_ALL))
         options.rollout = session->rollout;
+    guarding.alone = session_given(session, OPTION_ONCE) && !session_given(session, OPTION_ALL);
     options.callback = take_event;
     options.user_data = &guarding;
     return session_given(session, OPTION_ONCE) ? go_once(&guarding, &options)
