@@ -91,7 +91,7 @@ static json_t *value_of(const struct canary__verdict_field *field, const char *a
         return json_string(canary_cohort_name(number));
     case CANARY__FIELD_NAME:
         memcpy(&number, at, sizeof number);
-        return json_string(field->name(number));
+        return number > 0 ? json_string(field->name(number)) : json_null();
     }
     return NULL;
 }

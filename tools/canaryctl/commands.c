@@ -137,6 +137,31 @@ const struct command commands_table[] = {
       "--db app.db policy remove checkout --note \"by hand for now\"",
       TAKES(OPTION_EXPECT_STAGE, OPTION_EXPECT_REVISION, OPTION_DRY_RUN), WORDS_ANY, 0, 1,
       COMMAND_CHANGES, policy_remove_run },
+    { "evaluate", "[ROLLOUT] [--look] [--exit-code]",
+      "judge a rollout by its policy: may it go on, and why",
+      "Changes no exposure. Evidence and verdict are kept unless --look is given; one may look as "
+      "often as one likes. With --exit-code it ends with 0 for PROCEED, 10 for HOLD, 11 for "
+      "ROLLBACK; otherwise with 0 for all of them.",
+      "--db app.db evaluate checkout --exit-code", TAKES(OPTION_LOOK, OPTION_EXIT_CODE), WORDS_ANY,
+      0, 1, 0, evaluate_run },
+    { "recommend", "[ROLLOUT]", "say what to do next, and the figures at a glance",
+      "Keeps nothing. With -o json the keys are current_stage, current_percentage, risk_level, "
+      "recommendations and metrics_summary.",
+      "--db app.db recommend checkout --json", TAKES(0), WORDS_ANY, 0, 1, 0, recommend_run },
+    { "approve", "[ROLLOUT] [--expect-stage N] [--expect-revision N] [--dry-run]",
+      "agree to the next advance, which a guard then makes once everything else is shown",
+      "It holds for the present percentage only. Where the policy's mode is \"auto\" nobody needs "
+      "to approve.",
+      "--db app.db approve checkout --by ada --note \"figures are fine\"",
+      TAKES(OPTION_EXPECT_STAGE, OPTION_EXPECT_REVISION, OPTION_DRY_RUN), WORDS_ANY, 0, 1,
+      COMMAND_CHANGES, approve_run },
+    { "decide-log",
+      "[ROLLOUT] PROCEED|HOLD|ROLLBACK --note TEXT [--expect-stage N] [--expect-revision N] "
+      "[--dry-run]",
+      "write a person's decision into the trail; it changes nothing by itself", "",
+      "--db app.db decide-log checkout HOLD --note \"marketing wants to wait\"",
+      TAKES(OPTION_EXPECT_STAGE, OPTION_EXPECT_REVISION, OPTION_DRY_RUN), WORDS_ANY, 1, 2,
+      COMMAND_CHANGES, decide_log_run },
     { "plan",
       "[ROLLOUT] [--base-rate P] [--share P] [--ratio X] [--margin X] [--alpha P] "
       "[--design-effect X] [--per-second N]",

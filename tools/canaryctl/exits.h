@@ -14,6 +14,10 @@
 #define CTL_EXIT_TIMEOUT 7   /* the store was locked until the deadline */
 #define CTL_EXIT_UNHEALTHY 8 /* verify or doctor found something */
 
+/* `evaluate --exit-code` only */
+#define CTL_EXIT_HOLD 10
+#define CTL_EXIT_ROLLBACK 11
+
 /* The exit code for a CANARY_E_ code. `changing`: the command was about to change something, so
  * that state which cannot be believed refuses the change rather than being a finding. */
 int exits_of(int code, bool changing);

@@ -17,6 +17,7 @@ const struct option_entry options_table[OPTION_COUNT] = {
                          "which rollout; not needed when the store has one" },
     [OPTION_OUTPUT] = { "output", 'o', "FORMAT", VALUE_FORMAT, "CANARY_OUTPUT",
                         "table (default) or json" },
+    [OPTION_JSON] = { "json", 0, NULL, VALUE_NONE, NULL, "same as: --output json" },
     [OPTION_BY] = { "by", 0, "WHO", VALUE_ANY, "CANARY_ACTOR",
                     "who makes the change, for the trail; default: login name" },
     [OPTION_NOTE] = { "note", 0, "TEXT", VALUE_ANY, NULL, "why, for the trail" },
@@ -114,6 +115,10 @@ const struct option_entry options_table[OPTION_COUNT] = {
                         "remember there what was told, and go on after it the next time" },
     [OPTION_ATTEMPTS] = { "attempts", 0, "N", VALUE_ANY, NULL,
                           "tries for each post, ever later; default 8" },
+    [OPTION_LOOK] = { "look", 0, NULL, VALUE_NONE, NULL,
+                      "keep nothing: neither what the evidence learned nor the verdict" },
+    [OPTION_EXIT_CODE] = { "exit-code", 0, NULL, VALUE_NONE, NULL,
+                           "end with 10 for HOLD and 11 for ROLLBACK" },
     [OPTION_LEGACY_STATUS] = { "status", 0, NULL, VALUE_NONE, NULL, "same as: status" },
     [OPTION_LEGACY_ADVANCE] = { "advance", 0, NULL, VALUE_NONE, NULL, "same as: advance" },
     [OPTION_LEGACY_ROLLBACK] = { "rollback", 0, NULL, VALUE_NONE, NULL, "same as: rollback" },
@@ -273,6 +278,11 @@ int options_parse(int argc, char **argv, struct options *out) {
     while (optind < argc)
         out->words[out->word_count++] = argv[optind++];
     out->words[out->word_count] = NULL;
+    if (out->value[OPTION_JSON] != NULL) {
+        int result = take(command, out, OPTION_OUTPUT, "json", false);
+        if (result != 0)
+            return result;
+    }
     take_environment(out);
     return 0;
 }
@@ -287,6 +297,8 @@ bool options_want_json(int argc, char **argv) {
             format = argv[++i];
         else if (strncmp(argument, "--output=", 9) == 0)
             format = argument + 9;
+        else if (strcmp(argument, "--json") == 0)
+            format = "json";
         else if (strncmp(argument, "-o", 2) == 0)
             format = argument + 2;
     }

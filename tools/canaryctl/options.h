@@ -11,6 +11,7 @@ enum option_id {
     OPTION_DB,
     OPTION_ROLLOUT,
     OPTION_OUTPUT,
+    OPTION_JSON,
     OPTION_BY,
     OPTION_NOTE,
     OPTION_TIMEOUT,
@@ -72,6 +73,8 @@ enum option_id {
     OPTION_WEBHOOK,
     OPTION_CURSOR,
     OPTION_ATTEMPTS,
+    OPTION_LOOK,
+    OPTION_EXIT_CODE,
     /* older spellings of commands and options */
     OPTION_LEGACY_STATUS,
     OPTION_LEGACY_ADVANCE,
