@@ -5,9 +5,9 @@
 
 static uint64_t buckets[CANARY_POLICY_RULES_MAX][2][CANARY_DURATION_BUCKETS];
 
-static void begin_tick(struct world *world) {
+void world_empty(struct world *world) {
     memset(world->metrics, 0, sizeof world->metrics);
-    memset(buckets, 0, sizeof buckets);
+    memset(buckets, 0, world->policy->metric_count * sizeof buckets[0]);
 }
 
 void world_open(struct world *world, const char *more, const char *rules) {
@@ -26,7 +26,7 @@ void world_open(struct world *world, const char *more, const char *rules) {
     world->tick.to_ns = NOON + CANARY_TICK_NS;
     world->tick.generation = GENERATION;
     world->tick.metrics = world->metrics;
-    begin_tick(world);
+    world_empty(world);
 }
 
 void world_close(struct world *world) {
@@ -70,8 +70,10 @@ void world_durations(struct world *world, const char *metric, int cohort, double
     uint64_t *counts = buckets[to - world->metrics][cohort];
     uint32_t bucket = 0;
 
-    while (canary_duration_bucket_ns(bucket + 1) <= ns) {
-        bucket++;
+    for (uint32_t step = 1024; step > 0; step /= 2) {
+        if (canary_duration_bucket_ns(bucket + step) <= ns) {
+            bucket += step;
+        }
     }
     to->kind = CANARY_METRIC_DURATION;
     counts[bucket] += (uint64_t)n;
@@ -87,7 +89,7 @@ int world_add(struct world *world) {
 
     world->tick.from_ns += CANARY_TICK_NS;
     world->tick.to_ns += CANARY_TICK_NS;
-    begin_tick(world);
+    world_empty(world);
     return said;
 }
 
@@ -97,6 +99,35 @@ void world_share_ticks(struct world *world, int count, const char *metric, doubl
         world_share(world, metric, n_new, k_new, n_old, k_old);
         assert_int_equal(world_add(world), 1);
     }
+}
+
+void world_halves(struct world *world, double n, double k_a, double k_b) {
+    struct canary__tick_metric *metric = world_metric(world, "error");
+
+    metric->half[0].n = metric->half[1].n = n;
+    metric->half[0].k = k_a;
+    metric->half[1].k = k_b;
+}
+
+static struct canary__judge_weight weigh(const struct world *world) {
+    struct canary__judge_weight weight;
+
+    assert_int_equal(canary__judge_evidence_weigh(&world->state.rules[0].proof->evidence,
+                                                  world->state.planned_ticks, &weight),
+                     CANARY__JUDGE_YES);
+    return weight;
+}
+
+double world_ln_e(const struct world *world) {
+    return weigh(world).ln_e;
+}
+
+double world_ln_m(const struct world *world) {
+    return weigh(world).ln_m;
+}
+
+double world_ln_w(const struct world *world) {
+    return weigh(world).ln_w;
 }
 
 canary_rule_result world_result(const struct world *world) {

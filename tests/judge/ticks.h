@@ -24,6 +24,10 @@
 
 enum { GENERATION = 7, STAGE = 1 };
 
+#define HARM                                                                                       \
+    "{\"name\": \"harm\", \"metric\": \"error\", \"against\": \"old\", \"above\": 1.1,"            \
+    " \"action\": \"rollback\"}"
+
 /* A policy of these rules (JSON objects, comma-separated), ready to be judged by. */
 struct world {
     canary_policy *policy;
@@ -36,6 +40,8 @@ struct world {
 void world_open(struct world *world, const char *more, const char *rules);
 void world_close(struct world *world);
 
+/* Takes all figures out of the tick under way. */
+void world_empty(struct world *world);
 /* The metric of that name in the tick under way. */
 struct canary__tick_metric *world_metric(struct world *world, const char *name);
 /* Counts into the tick under way. */
@@ -50,6 +56,12 @@ int world_add(struct world *world);
 /* The same tick, `count` times. */
 void world_share_ticks(struct world *world, int count, const char *metric, double n_new,
                        double k_new, double n_old, double k_old);
+/* Halves of the old cohort for "error", of n each. */
+void world_halves(struct world *world, double n, double k_a, double k_b);
+/* Evidence of rule 0. */
+double world_ln_e(const struct world *world);
+double world_ln_m(const struct world *world);
+double world_ln_w(const struct world *world);
 /* What rule 0 says. */
 canary_rule_result world_result(const struct world *world);
 int world_says(const struct world *world);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* Evidence about other things than rates: F1, quantiles, means. */
+#include "ticks.h"
+
+static void classes(struct world *world, int cohort, double tp, double fp, double fn, double tn) {
+    struct canary__tick_metric *metric = world_metric(world, "answers");
+
+    metric->kind = CANARY_METRIC_CLASSIFICATION;
+    metric->side[cohort].tp = tp;
+    metric->side[cohort].fp = fp;
+    metric->side[cohort].fn = fn;
+    metric->side[cohort].tn = tn;
+    metric->side[cohort].n = tp + fp + fn + tn;
+}
+
+static void f1_is_judged_by_what_was_known_before(void **unused) {
+    struct world world;
+    struct canary__judge_tick tick = { .fresh = { 60, 20 }, .old = { 250, 150 } };
+    struct canary__judge_step step;
+    double f1;
+    canary_rule_result result;
+
+    (void)unused;
+    world_open(&world, "",
+               "{\"name\": \"f1\", \"metric\": \"answers\", \"statistic\": \"f1\", \"against\":"
+               " \"old\", \"below\": 0.95, \"action\": \"rollback\"},"
+               "{\"name\": \"precision\", \"metric\": \"answers\", \"statistic\": \"precision\","
+               " \"against\": \"old\", \"below\": 0.95, \"action\": \"rollback\"},"
+               "{\"name\": \"recall\", \"metric\": \"answers\", \"statistic\": \"recall\","
+               " \"against\": \"old\", \"below\": 0.95, \"action\": \"rollback\"}");
+    classes(&world, CANARY_NEW, 20, 10, 30, 5);
+    classes(&world, CANARY_OLD, 150, 60, 40, 50);
+    world_add(&world);
+    /* Nothing was known of the old cohort's F1 before, so nothing is proven; it is no trouble either. */
+    assert_true(world.state.rules[0].proof->ticks == 0);
+    assert_true(isnan(world_result(&world).ln_w));
+    assert_int_equal(world_says(&world), CANARY_STATE_CLEAR);
+    f1 = 2 * 0.6 / 1.6; /* q = 150/250 */
+    assert_near(world.state.rules[0].proof->known, f1, 1e-12);
+    classes(&world, CANARY_NEW, 20, 10, 30, 5);
+    classes(&world, CANARY_OLD, 150, 60, 40, 50);
+    world_add(&world);
+    canary__judge_step_below(&tick, 0.95 * (2 - f1) / (2 - 0.95 * f1), 1, &step);
+    assert_near(world_ln_e(&world), canary__judge_log_mean(step.by, CANARY__JUDGE_ALTERNATIVES),
+                1e-12);
+    result = world_result(&world);
+    assert_near(result.value, 2 * 20.0 / (2 * 20 + 10 + 30), 1e-12);
+    assert_near(result.reference, f1, 1e-12);
+    assert_near(result.ratio, result.value / f1, 1e-12);
+    canary__state_result(&world.state, world.policy, 1, &result);
+    assert_near(result.value, 20.0 / 30, 1e-12);
+    assert_near(result.reference, 150.0 / 210, 1e-12);
+    assert_true(result.n_new == 60 && result.k_new == 40);
+    canary__state_result(&world.state, world.policy, 2, &result);
+    assert_near(result.value, 20.0 / 50, 1e-12);
+    assert_near(result.reference, 150.0 / 190, 1e-12);
+    world_close(&world);
+}
+
+static void durations_of_a_tick(struct world *world, int slow) {
+    for (int64_t ms = 1; ms <= 1000; ms++) {
+        world_durations(world, "duration", CANARY_OLD, 1, ms * 1000000);
+    }
+    for (int64_t ms = 10; ms <= 1000; ms += 10) {
+        world_durations(world, "duration", CANARY_NEW, 1, ms * (slow ? 2000000 : 1000000));
+    }
+}
+
+static void quantiles_are_held_against_the_old_ones(void **unused) {
+    static const char rule[] = "{\"name\": \"p95\", \"metric\": \"duration\", \"statistic\": "
+                               "\"p95\", \"against\": \"old\","
+                               " \"above\": 1.2, \"action\": \"rollback\"}";
+    struct world world;
+    canary_rule_result result;
+
+    (void)unused;
+    for (int slow = 0; slow < 2; slow++) {
+        world_open(&world, "", rule);
+        durations_of_a_tick(&world, slow);
+        world_add(&world);
+        /* The old one was not known before. */
+        assert_true(world.state.rules[0].proof->ticks == 0);
+        assert_int_equal(world_says(&world), CANARY_STATE_UNKNOWN);
+        assert_near(world_result(&world).reference, 0.95, 0.95 / 60);
+        for (int i = 0; i < 30; i++) {
+            durations_of_a_tick(&world, slow);
+            world_add(&world);
+        }
+        result = world_result(&world);
+        assert_int_equal(result.state, slow ? CANARY_STATE_FIRING : CANARY_STATE_CLEAR);
+        assert_true(isnan(result.value) && isnan(result.ratio) && isnan(result.low));
+        assert_string_equal(result.unit, "seconds");
+        assert_true(slow ? result.k_new > 1200 : result.k_new == 0);
+        /* It is the end of a bucket, so those above it are counted exactly. */
+        assert_true(result.k_old <= 0.05 * result.n_old && result.k_old > 0.03 * result.n_old);
+        world_close(&world);
+    }
+}
+
+static void what_is_known_of_quantiles_follows_the_day(void **unused) {
+    struct world world;
+
+    (void)unused;
+    world_open(&world, "",
+               "{\"name\": \"p95\", \"metric\": \"duration\", \"statistic\": \"p95\", \"against\":"
+               " \"old\", \"above\": 1.2, \"action\": \"rollback\"}");
+    for (int i = 0; i < 100; i++) {
+        world_durations(&world, "duration", CANARY_OLD, 500, 100000000);
+        world_add(&world);
+    }
+    assert_near(world_result(&world).reference, 0.1, 0.1 / 60);
+    for (int i = 0; i < 20; i++) {
+        world_durations(&world, "duration", CANARY_OLD, 500, 400000000);
+        world_add(&world);
+    }
+    assert_near(world_result(&world).reference, 0.4, 0.4 / 60);
+    assert_true(world.state.recents[0].n < 4000);
+    /* It is of the old cohort, which a new percentage does not change. */
+    canary__state_begin(&world.state, GENERATION + 1, world.tick.from_ns, 0);
+    assert_near(world_result(&world).reference, 0.4, 0.4 / 60);
+    world_close(&world);
+}
+
+static void means_are_proven(void **unused) {
+    static const char rule[] =
+        "{\"name\": \"cost\", \"metric\": \"cost\", \"statistic\": \"mean\", \"against\": \"old\","
+        " \"above\": 1.1, \"action\": \"rollback\", \"min_samples\": 100}";
+    struct world world;
+    canary_rule_result result;
+
+    (void)unused;
+    for (int dear = 0; dear < 2; dear++) {
+        world_open(&world, "", rule);
+        for (int i = 0; i < 300; i++) {
+            world_values(&world, "cost", CANARY_NEW, 10, dear ? 6 : 5);
+            world_values(&world, "cost", CANARY_OLD, 90, 5);
+            world_add(&world);
+            if (i < 9) {
+                assert_int_equal(world_says(&world), CANARY_STATE_UNKNOWN);
+            }
+        }
+        result = world_result(&world);
+        assert_int_equal(result.state, dear ? CANARY_STATE_FIRING : CANARY_STATE_CLEAR);
+        assert_near(result.value, dear ? 6 : 5, 1e-9);
+        assert_near(result.reference, 5, 1e-9);
+        assert_true(result.low < result.ratio && result.ratio < result.high);
+        assert_true(dear ? result.low > 1.1 && result.classical_p < 1e-6
+                         : result.high < 1.1 && result.classical_p > 0.9);
+        assert_true(dear == (result.p <= 0.05));
+        assert_true(isnan(result.k_new));
+        world_close(&world);
+    }
+}
+
+/* Halves are kept of proportions only: others take the largest of those. */
+static void other_metrics_take_the_largest_design_effect(void **unused) {
+    struct world world;
+
+    (void)unused;
+    world_open(&world, "\"design_effect\": \"measured\",",
+               "{\"name\": \"cost\", \"metric\": \"cost\", \"statistic\": \"mean\", \"against\":"
+               " \"old\", \"above\": 1.1, \"action\": \"rollback\"}," HARM);
+    for (int i = 0; i < 200; i++) {
+        assert_true(isnan(world_result(&world).design_effect));
+        assert_int_equal(world_says(&world), CANARY_STATE_UNKNOWN);
+        world_values(&world, "cost", CANARY_NEW, 10, 5);
+        world_values(&world, "cost", CANARY_OLD, 90, 5);
+        world_share(&world, "error", 50, 3, 950, 10);
+        world_halves(&world, 475, i % 2 ? 9 : 5, i % 2 ? 1 : 5);
+        world_add(&world);
+    }
+    assert_near(world_result(&world).design_effect, 3.2, 1e-12);
+    world_close(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(f1_is_judged_by_what_was_known_before),
+        cmocka_unit_test(quantiles_are_held_against_the_old_ones),
+        cmocka_unit_test(what_is_known_of_quantiles_follows_the_day),
+        cmocka_unit_test(means_are_proven),
+        cmocka_unit_test(other_metrics_take_the_largest_design_effect),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
