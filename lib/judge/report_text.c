@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT */
+#include "judge/report_text.h"
+
+#include <canary/verdict.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND INT64_C(1000000000)
+
+void canary__text_free(struct canary__text *text) {
+    free(text->data);
+    memset(text, 0, sizeof *text);
+}
+
+void canary__text_clear(struct canary__text *text) {
+    text->size = 0;
+    if (text->data != NULL) {
+        text->data[0] = '\0';
+    }
+}
+
+void canary__text_bytes(struct canary__text *text, const void *data, size_t size) {
+    if (text->failed) {
+        return;
+    }
+    if (size >= text->capacity - text->size || text->capacity == 0) {
+        size_t capacity = text->capacity == 0 ? 256 : text->capacity;
+        char *grown;
+
+        while (capacity - text->size <= size && capacity < SIZE_MAX / 2) {
+            capacity *= 2;
+        }
+        grown = capacity - text->size > size ? realloc(text->data, capacity) : NULL;
+        if (grown == NULL) {
+            text->failed = 1;
+            return;
+        }
+        text->data = grown;
+        text->capacity = capacity;
+    }
+    if (size > 0) {
+        memcpy(text->data + text->size, data, size);
+    }
+    text->size += size;
+    text->data[text->size] = '\0';
+}
+
+void canary__text_add(struct canary__text *text, const char *string) {
+    canary__text_bytes(text, string, strlen(string));
+}
+
+void canary__text_addf(struct canary__text *text, const char *format, ...) {
+    char small[512];
+    va_list arguments;
+    int size;
+
+    va_start(arguments, format);
+    size = vsnprintf(small, sizeof small, format, arguments);
+    va_end(arguments);
+    if (size < 0) {
+        text->failed = 1;
+        return;
+    }
+    if ((size_t)size >= sizeof small) {
+        char *large = malloc((size_t)size + 1);
+
+        if (large == NULL) {
+            text->failed = 1;
+            return;
+        }
+        va_start(arguments, format);
+        vsnprintf(large, (size_t)size + 1, format, arguments);
+        va_end(arguments);
+        canary__text_bytes(text, large, (size_t)size);
+        free(large);
+        return;
+    }
+    canary__text_bytes(text, small, (size_t)size);
+}
+
+static void add_double(struct canary__text *text, const char *format, int digits, double value) {
+    const char *point = localeconv()->decimal_point;
+    char buffer[400]; /* the greatest double has 309 digits before its point */
+    char *at;
+
+    snprintf(buffer, sizeof buffer, format, digits, value);
+    at = point[0] != '\0' && strcmp(point, ".") != 0 ? strstr(buffer, point) : NULL;
+    if (at == NULL) {
+        canary__text_add(text, buffer);
+        return;
+    }
+    canary__text_bytes(text, buffer, (size_t)(at - buffer));
+    canary__text_add(text, ".");
+    canary__text_add(text, at + strlen(point));
+}
+
+void canary__text_fixed(struct canary__text *text, double value, int decimals) {
+    add_double(text, "%.*f", decimals, value);
+}
+
+void canary__text_general(struct canary__text *text, double value) {
+    add_double(text, "%.*g", 4, value);
+}
+
+const char *canary__text_string(const struct canary__text *text) {
+    return text->data != NULL ? text->data : "";
+}
+
+/* -- foreign bytes -- */
+
+/* One sequence of well-formed UTF-8: its length, or 0. */
+static size_t decode(const unsigned char *s, uint32_t *code) {
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t size = s[0] < 0x80             ? 1
+                  : (s[0] & 0xe0) == 0xc0 ? 2
+                  : (s[0] & 0xf0) == 0xe0 ? 3
+                  : (s[0] & 0xf8) == 0xf0 ? 4
+                                          : 0;
+
+    if (size <= 1) {
+        *code = s[0];
+        return size;
+    }
+    *code = s[0] & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        /* Also stops at the NUL that ends the string. */
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        *code = *code << 6 | (s[i] & 0x3fu);
+    }
+    return *code >= least[size] && *code <= 0x10ffff && !(*code >= 0xd800 && *code <= 0xdfff) ? size
+                                                                                              : 0;
+}
+
+/* What a reader could be deceived by: controls, and marks that reorder the text around them. */
+static int is_deceiving(uint32_t code) {
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c ||
+           (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2060 && code <= 0x206f) || code == 0xfeff || (code & 0xfffe) == 0xfffe ||
+           (code >= 0xe0000 && code <= 0xe0fff);
+}
+
+static const char *html_entity(char c) {
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    default:
+        return NULL;
+    }
+}
+
+enum target { PLAIN, HTML, MARKDOWN };
+
+static void add_ascii(struct canary__text *text, const char *all, const char *at,
+                      enum target target) {
+    char c = *at;
+
+    if (target == HTML && html_entity(c) != NULL) {
+        canary__text_add(text, html_entity(c));
+    } else if (target == MARKDOWN && (c == '&' || c == '<' || c == '>')) {
+        canary__text_add(text, html_entity(c));
+    } else {
+        /* "http://" and "www." become links by themselves; a backslash between keeps them text. */
+        int links = (c == ':' && at[1] == '/') ||
+                    (c == '.' && at - all >= 3 && strncasecmp(at - 3, "www", 3) == 0);
+
+        if (target == MARKDOWN && (links || strchr("\\`*_{}[]()#!|~@$^", c) != NULL)) {
+            canary__text_add(text, "\\");
+        }
+        canary__text_bytes(text, &c, 1);
+    }
+}
+
+static void add_foreign(struct canary__text *text, const char *string, enum target target) {
+    const char *at = string;
+
+    while (*at != '\0') {
+        uint32_t code;
+        size_t size = decode((const unsigned char *)at, &code);
+
+        if (size == 0) {
+            canary__text_add(text, "\xef\xbf\xbd");
+            at++;
+            continue;
+        }
+        if (code == '\n' || code == '\r' || code == '\t') {
+            canary__text_add(text, " ");
+        } else if (is_deceiving(code)) {
+            canary__text_add(text, "\xef\xbf\xbd");
+        } else if (size == 1) {
+            add_ascii(text, string, at, target);
+        } else {
+            canary__text_bytes(text, at, size);
+        }
+        at += size;
+    }
+}
+
+void canary__text_html(struct canary__text *text, const char *string) {
+    add_foreign(text, string, HTML);
+}
+
+void canary__text_markdown(struct canary__text *text, const char *string) {
+    add_foreign(text, string, MARKDOWN);
+}
+
+void canary__text_plain(struct canary__text *text, const char *string) {
+    add_foreign(text, string, PLAIN);
+}
+
+/* -- figures -- */
+
+void canary__text_count(struct canary__text *text, double count) {
+    char digits[32];
+    int size;
+
+    if (isnan(count) || !(fabs(count) < 1e15)) {
+        canary__text_add(text, isnan(count) ? "-" : count > 0 ? "inf" : "-inf");
+        return;
+    }
+    size = snprintf(digits, sizeof digits, "%.0f", fabs(count));
+    if (count < 0) {
+        canary__text_add(text, "-");
+    }
+    for (int i = 0; i < size; i++) {
+        /* Four digits are read at a glance. */
+        if (i > 0 && size > 4 && (size - i) % 3 == 0) {
+            canary__text_add(text, " ");
+        }
+        canary__text_bytes(text, &digits[i], 1);
+    }
+}
+
+static int decimals_of(double magnitude) {
+    return magnitude >= 99.95 ? 0 : magnitude >= 9.995 ? 1 : 2;
+}
+
+void canary__text_percent(struct canary__text *text, double share) {
+    double percent = share * 100;
+    double magnitude = fabs(percent);
+
+    if (isnan(share)) {
+        canary__text_add(text, "-");
+    } else if (magnitude == 0 || magnitude == 100) {
+        canary__text_fixed(text, percent, 0);
+        canary__text_add(text, " %");
+    } else {
+        canary__text_fixed(text, percent,
+                           magnitude > 99 && magnitude < 100 ? 3
+                           : magnitude >= 0.0995             ? 2
+                           : magnitude >= 0.00995            ? 3
+                                                             : 4);
+        canary__text_add(text, " %");
+    }
+}
+
+void canary__text_seconds(struct canary__text *text, double seconds) {
+    static const struct {
+        double below;
+        double unit;
+        const char *name;
+    } scales[] = { { 0.9995e-3, 1e-6, "us" },
+                   { 0.9995, 1e-3, "ms" },
+                   { 119.5, 1, "s" },
+                   { 7195, 60, "min" },
+                   { INFINITY, 3600, "h" } };
+    size_t i = 0;
+
+    if (isnan(seconds)) {
+        canary__text_add(text, "-");
+        return;
+    }
+    if (isinf(seconds)) {
+        canary__text_add(text, "over 71 min");
+        return;
+    }
+    while (i + 1 < sizeof scales / sizeof scales[0] && fabs(seconds) >= scales[i].below) {
+        i++;
+    }
+    if (seconds == 0) {
+        canary__text_add(text, "0 ms");
+        return;
+    }
+    canary__text_fixed(text, seconds / scales[i].unit, decimals_of(fabs(seconds) / scales[i].unit));
+    canary__text_add(text, " ");
+    canary__text_add(text, scales[i].name);
+}
+
+void canary__text_number(struct canary__text *text, double value) {
+    if (isnan(value)) {
+        canary__text_add(text, "-");
+    } else if (fabs(value) >= 9999.5 && fabs(value) < 1e15) {
+        canary__text_count(text, value);
+    } else {
+        canary__text_general(text, value);
+    }
+}
+
+void canary__text_p(struct canary__text *text, double p) {
+    if (isnan(p)) {
+        canary__text_add(text, "-");
+    } else if (p < 0.0001) {
+        canary__text_add(text, "< 0.0001");
+    } else {
+        canary__text_fixed(text, p, p < 0.01 ? 4 : 3);
+    }
+}
+
+void canary__text_bp(struct canary__text *text, uint32_t bp) {
+    if (bp % 100 == 0) {
+        canary__text_addf(text, "%" PRIu32 " %%", bp / 100);
+    } else if (bp % 10 == 0) {
+        canary__text_addf(text, "%" PRIu32 ".%" PRIu32 " %%", bp / 100, bp % 100 / 10);
+    } else {
+        canary__text_addf(text, "%" PRIu32 ".%02" PRIu32 " %%", bp / 100, bp % 100);
+    }
+}
+
+static void add_time(struct canary__text *text, int64_t ns, const char *format) {
+    time_t seconds = (time_t)(ns / SECOND);
+    struct tm broken;
+    char buffer[64];
+
+    if (ns < 0 || gmtime_r(&seconds, &broken) == NULL ||
+        strftime(buffer, sizeof buffer, format, &broken) == 0) {
+        canary__text_add(text, "-");
+        return;
+    }
+    canary__text_add(text, buffer);
+}
+
+void canary__text_time(struct canary__text *text, int64_t ns) {
+    add_time(text, ns, "%Y-%m-%d %H:%M UTC");
+}
+
+void canary__text_rfc3339(struct canary__text *text, int64_t ns) {
+    add_time(text, ns, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+void canary__text_span(struct canary__text *text, int64_t ns) {
+    int64_t seconds = ns / SECOND;
+
+    if (seconds < 120) {
+        canary__text_addf(text, "%" PRId64 " s", seconds);
+    } else if (seconds < 7200) {
+        canary__text_addf(text, "%" PRId64 " min", seconds / 60);
+    } else if (seconds < 172800) {
+        canary__text_addf(text, "%" PRId64 " h", seconds / 3600);
+        if (seconds % 3600 >= 60) {
+            canary__text_addf(text, " %" PRId64 " min", seconds % 3600 / 60);
+        }
+    } else {
+        canary__text_addf(text, "%" PRId64 " days", seconds / 86400);
+        if (seconds % 86400 >= 3600) {
+            canary__text_addf(text, " %" PRId64 " h", seconds % 86400 / 3600);
+        }
+    }
+}
+
+void canary__text_value(struct canary__text *text, double value, int statistic, const char *unit) {
+    switch (statistic) {
+    case CANARY_STATISTIC_RATE:
+        canary__text_percent(text, value);
+        return;
+    case CANARY_STATISTIC_F1:
+    case CANARY_STATISTIC_PRECISION:
+    case CANARY_STATISTIC_RECALL:
+        if (isnan(value)) {
+            canary__text_add(text, "-");
+        } else {
+            canary__text_fixed(text, value, 4);
+        }
+        return;
+    default:
+        break;
+    }
+    if (statistic == CANARY_STATISTIC_QUANTILE || strcmp(unit, "seconds") == 0) {
+        canary__text_seconds(text, value);
+    } else {
+        canary__text_number(text, value);
+        if (unit[0] != '\0' && !isnan(value)) {
+            canary__text_add(text, " ");
+            canary__text_plain(text, unit);
+        }
+    }
+}
