@@ -37,6 +37,7 @@ struct gate {
     int stage; /* whose rules apply */
     int top;
     int unsound;   /* our own data */
+    int hushed;    /* so that rules that compare are not believed */
     int disbelief; /* halves of the old cohort differ */
 };
 
@@ -151,7 +152,7 @@ static int is_out_of_force(struct gate *gate) {
 }
 
 static int is_believed(const struct gate *gate, const canary_rule_result *result) {
-    return (!gate->unsound || result->against == CANARY_AGAINST_LIMIT) &&
+    return (!gate->hushed || result->against == CANARY_AGAINST_LIMIT) &&
            (!gate->disbelief || result->proof != CANARY_PROOF_EVIDENCE);
 }
 
@@ -380,6 +381,10 @@ void canary__gate(const struct canary_policy *policy, const struct canary__state
     gate.top = rung_above(rollout) < 0;
     gate.unsound =
         scene->damaged != 0 || scene->dropped != 0 || scene->clock != 0 || rollout->doubt != 0;
+    /* A rollback that was rung and not recorded, as by a guard that died between the two, says nothing
+     * against the figures: the same harm makes the next one record it. */
+    gate.hushed = scene->damaged != 0 || scene->dropped != 0 || scene->clock != 0 ||
+                  (rollout->doubt & ~CANARY_DOUBT_ROLLBACK) != 0;
     gate.disbelief = canary__state_self_test(state, (char[64]){ 0 });
     for (uint32_t i = 0; i < policy->rule_count; i++) {
         canary_rule_result *result = &results[i];
