@@ -7,6 +7,7 @@
 
 #include "judge/fail.h"
 #include "judge/policy_parts.h"
+#include "judge/policy_text.h"
 #include "judge/policy_units.h"
 
 static const char *const keys[] = { "$schema", "policy",   "name",       "description",
@@ -251,61 +252,6 @@ static void resolve(struct canary__reading *reading, const json_t *root,
     }
 }
 
-/* NULL when the text is no JSON (told), or when there is no memory (not told). */
-static json_t *read_json(struct canary__reading *reading, const char *text, size_t size) {
-    json_error_t trouble;
-    char place[64];
-    json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &trouble);
-
-    if (root != NULL || trouble.text[0] == '\0' ||
-        json_error_code(&trouble) == json_error_out_of_memory) {
-        return root;
-    }
-    snprintf(place, sizeof place, "line %d, column %d", trouble.line > 0 ? trouble.line : 1,
-             trouble.column > 0 ? trouble.column : 1);
-    for (char *at = trouble.text; *at != '\0'; at++) {
-        if ((unsigned char)*at < 0x20 || (unsigned char)*at >= 0x7f) {
-            *at = '?';
-        }
-    }
-    canary__reading_tell(reading, place, trouble.text);
-    return NULL;
-}
-
-static int check_text(struct canary__reading *reading, const char *text, size_t size) {
-    const char *nul;
-    int line = 1;
-    char message[96];
-    char place[64];
-
-    if (size > CANARY_POLICY_SIZE_MAX) {
-        snprintf(message, sizeof message, "the text has %zu bytes; at most %d are allowed", size,
-                 CANARY_POLICY_SIZE_MAX);
-        canary__reading_tell(reading, "line 1, column 1", message);
-        return 0;
-    }
-    nul = memchr(text, '\0', size);
-    if (nul != NULL) {
-        const char *begin = text;
-
-        for (const char *at = text; at < nul; at++) {
-            if (*at == '\n') {
-                line++;
-                begin = at + 1;
-            }
-        }
-        snprintf(place, sizeof place, "line %d, column %lld", line, (long long)(nul - begin) + 1);
-        canary__reading_tell(reading, place, "a NUL byte; a policy is text");
-        return 0;
-    }
-    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-        canary__reading_tell(reading, "line 1, column 1",
-                             "a byte order mark; a policy is UTF-8 without one");
-        return 0;
-    }
-    return 1;
-}
-
 static struct canary_policy *copy_text(const char *text, size_t size) {
     struct canary_policy *policy = calloc(1, sizeof *policy);
     unsigned char digest[crypto_hash_sha256_BYTES];
@@ -337,8 +283,8 @@ int canary_policy_parse(const char *text, uint64_t size, canary_policy **out,
                                   text == NULL ? "text" : "out");
     }
     *out = NULL;
-    if (check_text(&reading, text, size)) {
-        root = read_json(&reading, text, size);
+    if (canary__policy_text_fits(&reading, text, size)) {
+        root = canary__policy_text_json(&reading, text, size);
         policy = root != NULL ? copy_text(text, size) : NULL;
         if (policy == NULL && reading.count == 0) {
             json_decref(root);
