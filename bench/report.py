@@ -3,11 +3,12 @@
 """Makes tables of what the benchmarks recorded.
 
 report.py --record FILE --build DIR --json FILE [--load N] [--page FILE] [--picture FILE]
+          [--judges FILE]
 
 FILE of --record has one line of JSON a figure (lib/record.h). All of it goes, with the machine,
 into the one file of --json; budgets and figures are printed. With --page the part between the two
-markers of that page is replaced by the same as Markdown, with --picture a picture is drawn. The
-status is 1 when a budget was missed.
+markers of that page is replaced by the same as Markdown, with --picture a picture of decisions is
+drawn, with --judges one of those who judge releases. The status is 1 when a budget was missed.
 """
 import argparse
 import json
@@ -15,13 +16,14 @@ import os
 import re
 import sys
 
+import judges
 import machine
 import picture
 
 BEGIN = "<!-- made by scripts/bench: begin -->"
 END = "<!-- made by scripts/bench: end -->"
 # Names of their figures end with what becomes a column.
-PIVOTED = ("latency", "kernels")
+PIVOTED = ("latency", "kernels", "judges", "margins")
 
 
 def read_lines(path):
@@ -200,6 +202,7 @@ def main():
     parser.add_argument("--load", type=float)
     parser.add_argument("--page")
     parser.add_argument("--picture")
+    parser.add_argument("--judges")
     options = parser.parse_args()
     texts, failed = read_log(options.build)
     found = {"machine": machine.describe(options.build), "lines": read_lines(options.record),
@@ -214,6 +217,9 @@ def main():
     if options.picture:
         with open(options.picture, "w", encoding="utf-8") as file:
             file.write(picture.draw(found))
+    if options.judges and judges.rows(found):
+        with open(options.judges, "w", encoding="utf-8") as file:
+            file.write(judges.draw(found))
     # People read the end of it: figures first, budgets last.
     text = list(page(Plain(), found))
     start = text.index("Machine")

@@ -14,7 +14,7 @@ import xml.etree.ElementTree
 HERE = os.path.dirname(os.path.abspath(__file__))
 PAGE = """before
 <!-- made by scripts/bench: begin -->
-old
+what was there
 <!-- made by scripts/bench: end -->
 after
 """
@@ -25,17 +25,20 @@ def report(directory, record):
     with open(page, "w", encoding="utf-8") as file:
         file.write(PAGE)
     picture = os.path.join(directory, "picture.svg")
+    judges = os.path.join(directory, "judges.svg")
     kept = os.path.join(directory, "bench.json")
     run = subprocess.run([sys.executable, "-B", os.path.join(HERE, "report.py"), "--record", record,
                           "--build", directory, "--json", kept, "--page", page, "--picture",
-                          picture], capture_output=True, text=True, check=False)
+                          picture, "--judges", judges], capture_output=True, text=True, check=False)
     assert run.stderr == "", run.stderr
     with open(page, encoding="utf-8") as file:
         page_text = file.read()
     with open(kept, encoding="utf-8") as file:
         found = json.load(file)
     with open(picture, encoding="utf-8") as file:
-        drawn = xml.etree.ElementTree.parse(file)
+        drawn = [xml.etree.ElementTree.parse(file)]
+    if os.path.exists(judges):
+        drawn.append(xml.etree.ElementTree.parse(judges))
     return run, page_text, found, drawn
 
 
@@ -61,8 +64,12 @@ def main(programs):
         assert found["machine"]["cpu"] and found["machine"]["commit"]
         for line in budgets:
             assert line["budget"] in run.stdout and f"| {line['budget']} |" in page
-        assert page.startswith("before\n") and page.endswith("\nafter\n") and "old" not in page
-        assert drawn.getroot().tag.endswith("svg")
+        assert page.startswith("before\n") and page.endswith("\nafter\n") and "what was there" not in page
+        assert all(one.getroot().tag.endswith("svg") for one in drawn)
+        judged_by = {line["name"].rpartition(", ")[0] for line in lines if line["program"] == "judges"
+                     and line["kind"] == "figure"}
+        assert len(drawn) == (2 if judged_by else 1)
+        assert judged_by <= {text for one in drawn for text in one.getroot().itertext()}
 
         # One missed.
         judged[lines.index(budgets[0])]["kept"] = False
