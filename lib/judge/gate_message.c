@@ -106,6 +106,18 @@ static void missing(struct canary__say *say, const struct canary_policy *policy,
     }
 }
 
+static void others(struct canary__say *say, const canary_verdict *verdict) {
+    uint32_t all = count(verdict, 0, CANARY_STATE_UNKNOWN) -
+                   count(verdict, CANARY_RULE_WARN, CANARY_STATE_UNKNOWN);
+
+    if (all > 1) {
+        canary__say(say, "; ");
+        canary__say_count(say, all - 1);
+        canary__say(say,
+                    all == 2 ? " more rule is not known yet" : " more rules are not known yet");
+    }
+}
+
 static void killed(struct canary__say *say, const struct canary__scene *scene,
                    const canary_verdict *verdict) {
     uint32_t reasons = scene->rollout->kill_reasons;
@@ -288,14 +300,12 @@ static void because(struct canary__say *say, const struct canary_policy *policy,
     case CANARY_CAUSE_SAMPLES:
         rule(say, verdict);
         missing(say, policy, scene, verdict);
+        others(say, verdict);
         break;
     case CANARY_CAUSE_DWELL:
         dwell(say, scene, verdict);
         break;
     case CANARY_CAUSE_RULE:
-        rule(say, verdict);
-        missing(say, policy, scene, verdict);
-        break;
     case CANARY_CAUSE_REQUIRE:
         rule(say, verdict);
         missing(say, policy, scene, verdict);

@@ -120,16 +120,23 @@ static void interval(struct canary__say *say, const canary_rule_result *result) 
     }
 }
 
-/* The two values of a ratio. */
+/* The two values of a ratio; of a limit what the old cohort has, where that is known. */
 static void both(struct canary__say *say, const canary_rule_result *result) {
-    if (!isfinite(result->value) || !isfinite(result->reference)) {
+    if (!isfinite(result->value) || !isfinite(result->reference) ||
+        (!is_ratio(result) && result->cohort == CANARY_OLD)) {
         return;
     }
     canary__say(say, " (");
-    measured(say, result, result->value, result->reference);
-    canary__say(say, " against ");
-    measured(say, result, result->reference, result->value);
-    canary__say(say, result->against == CANARY_AGAINST_BASELINE ? " of the baseline)" : ")");
+    if (is_ratio(result)) {
+        measured(say, result, result->value, result->reference);
+        canary__say(say, " against ");
+        measured(say, result, result->reference, result->value);
+        canary__say(say, result->against == CANARY_AGAINST_BASELINE ? " of the baseline)" : ")");
+    } else {
+        canary__say(say, "old cohort ");
+        measured(say, result, result->reference, result->value);
+        canary__say(say, ")");
+    }
 }
 
 static void rests_on(struct canary__say *say, const canary_rule_result *result) {
@@ -211,7 +218,8 @@ static void unknown(struct canary__say *say, const canary_rule_result *result) {
         canary__say(say,
                     "not known before it is measured how far requests of one user go together");
     } else if (result->against == CANARY_AGAINST_BASELINE) {
-        canary__say(say, "not known: the baseline has no such figures");
+        canary__say(
+            say, "not known: there is no baseline of it, which canaryctl baseline capture keeps");
     } else {
         canary__say(say, "not known from the figures there are");
     }

@@ -48,6 +48,36 @@ static int add(json_t *list, const char *type, int priority, const char *message
     return failed | json_array_append_new(list, one);
 }
 
+/* What is not known stands below what is. */
+static int rank(const canary_rule_result *rule) {
+    return rule->state == CANARY_STATE_FIRING || rule->state == CANARY_STATE_PENDING ? rule->urgency
+           : rule->urgency < CANARY_URGENCY_MEDIUM                                   ? rule->urgency
+                                                   : CANARY_URGENCY_MEDIUM;
+}
+
+static int add_rule(json_t *list, const canary_rule_result *rule) {
+    char message[sizeof rule->name + sizeof rule->message + 8];
+    struct canary__say say = canary__say_into(message, sizeof message);
+    const char *type;
+
+    switch (rule->state) {
+    case CANARY_STATE_FIRING:
+    case CANARY_STATE_UNMET:
+        type = canary_rule_action_name(rule->action);
+        break;
+    case CANARY_STATE_PENDING:
+        type = "watch";
+        break;
+    default:
+        type = "data";
+    }
+    canary__say(&say, "rule ");
+    canary__say(&say, rule->name);
+    canary__say(&say, ": ");
+    canary__say(&say, rule->message);
+    return add(list, type, rank(rule), message, sizeof message);
+}
+
 /* What a rule says by itself that the verdict does not. 0 = nothing. */
 static int is_telling(const canary_verdict *verdict, uint32_t i) {
     const canary_rule_result *rule = &verdict->rules[i];
@@ -68,9 +98,8 @@ static json_t *recommendations(const canary_verdict *verdict) {
         for (uint32_t i = 0; verdict->rules != NULL && i < verdict->rule_count; i++) {
             const canary_rule_result *rule = &verdict->rules[i];
 
-            if (rule->urgency == urgency && is_telling(verdict, i)) {
-                failed |= add(list, canary_rule_action_name(rule->action), urgency, rule->message,
-                              sizeof rule->message);
+            if (rank(rule) == urgency && is_telling(verdict, i)) {
+                failed |= add_rule(list, rule);
             }
         }
     }
@@ -91,24 +120,37 @@ static void figure_name(const canary_rule_result *rule, char name[32]) {
     }
 }
 
+/* Of one cohort. A rule about a limit judges one and has counted both. */
+static double value_of(const canary_rule_result *rule, int cohort) {
+    double n = cohort == CANARY_NEW ? rule->n_new : rule->n_old;
+    double k = cohort == CANARY_NEW ? rule->k_new : rule->k_old;
+    int own = rule->against == CANARY_AGAINST_LIMIT ? rule->cohort : CANARY_NEW;
+
+    if (cohort == own) {
+        return rule->value;
+    }
+    if (cohort == CANARY_OLD && rule->against != CANARY_AGAINST_BASELINE &&
+        !isnan(rule->reference)) {
+        return rule->reference;
+    }
+    return rule->statistic == CANARY_STATISTIC_RATE ? k / n : NAN;
+}
+
 /* Of several rules about one figure the first that knows both cohorts, else the first. */
 static int is_better(const canary_rule_result *rule, const canary_rule_result *than) {
-    return than == NULL || (isnan(than->ratio) && !isnan(rule->ratio));
+    return than == NULL ||
+           (isnan(value_of(than, CANARY_OLD)) && !isnan(value_of(rule, CANARY_OLD)));
 }
 
 static json_t *figure_of(const canary_rule_result *rule) {
-    int old = rule->cohort == CANARY_OLD && rule->against == CANARY_AGAINST_LIMIT;
+    double fresh = value_of(rule, CANARY_NEW);
+    double old = value_of(rule, CANARY_OLD);
     json_t *figure = json_object();
     int failed = figure == NULL;
 
-    failed |=
-        json_object_set_new(figure, "new", old ? json_null() : canary__verdict_number(rule->value));
-    failed |= json_object_set_new(figure, "old",
-                                  old ? canary__verdict_number(rule->value)
-                                  : rule->against == CANARY_AGAINST_OLD
-                                      ? canary__verdict_number(rule->reference)
-                                      : json_null());
-    failed |= json_object_set_new(figure, "ratio", canary__verdict_number(rule->ratio));
+    failed |= json_object_set_new(figure, "new", canary__verdict_number(fresh));
+    failed |= json_object_set_new(figure, "old", canary__verdict_number(old));
+    failed |= json_object_set_new(figure, "ratio", canary__verdict_number(fresh / old));
     failed |= json_object_set_new(figure, "n_new", canary__verdict_number(rule->n_new));
     failed |= json_object_set_new(figure, "n_old", canary__verdict_number(rule->n_old));
     failed |=

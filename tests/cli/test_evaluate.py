@@ -113,7 +113,7 @@ def recommending(store):
     rate = advice["metrics_summary"]["error"]["rate"]
     equal((rate["n_new"], rate["n_old"], rate["new"]), (2500, 47500, 0.12), "figures at a glance")
     text = store.good("recommend", "bad").out
-    for part in ("ROLLBACK", "PRIORITY", "critical", "METRIC", "error", "47500"):
+    for part in ("ROLLBACK", "PRIORITY", "critical", "METRIC", "error", "47 500"):
         contains(text, part, f"recommend: the text has {part}")
     equal(store.good("-o", "json", "recommend", "good").json["recommendations"][0]["type"], "advance",
           "recommend: -o json is the same as --json")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `evaluate`: what a guard would do, and why. */
 #include "exits.h"
+#include "figures.h"
 #include "judged.h"
 #include "table.h"
 #include "when.h"
@@ -48,7 +49,8 @@ static void add_policy(const canary_verdict *verdict, struct text *out) {
 }
 
 static void add_users(double users, const char *cohort, struct text *out) {
-    text_addf(out, "%.0f %s", users, cohort);
+    figures_count((uint64_t)llround(users), out);
+    text_addf(out, " %s", cohort);
 }
 
 static void add_figures(const canary_verdict *verdict, struct text *out) {
@@ -58,7 +60,8 @@ static void add_figures(const canary_verdict *verdict, struct text *out) {
     judged_label(out, "figures");
     when_short(verdict->through_ns, through);
     text_addf(out, "up to %s", through);
-    if (verdict->users_new + verdict->users_old > 0) {
+    if (verdict->users_new + verdict->users_old > 0 &&
+        verdict->users_new + verdict->users_old < 1e18) {
         text_add(out, ", about ");
         add_users(verdict->users_new, "new users and ", out);
         add_users(verdict->users_old, "old users", out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `recommend`: what to do next, how urgent it is, and the figures at a glance. */
+#include "figures.h"
 #include "jsonout.h"
 #include "judged.h"
 #include "table.h"
@@ -44,10 +45,14 @@ static void add_number(struct table *table, const json_t *figure, const char *ke
 
 static void add_count(struct table *table, const json_t *figure, const char *key) {
     const json_t *value = json_object_get(figure, key);
-    if (json_is_number(value))
-        table_cell(table, SAY_DIM, "%.0f", json_number_value(value));
+    double count = json_is_number(value) ? json_number_value(value) : -1;
+    struct text text = { 0 };
+    if (count >= 0 && count < 1e18)
+        figures_count((uint64_t)llround(count), &text);
     else
-        table_cell(table, SAY_DIM, "-");
+        text_add(&text, "-");
+    table_cell(table, SAY_DIM, "%s", text.data);
+    text_free(&text);
 }
 
 static void add_summary(json_t *summary, struct text *out) {
