@@ -108,6 +108,14 @@ static int read_state(struct canary__dossier *dossier, int64_t now_ns, canary_er
         code = read_rollout(dossier, error);
     }
     if (code == CANARY_OK && state->generation != seen->generation) {
+        /* Who judged by a clock that was ahead left ticks closed that have not come. A new generation
+         * cannot count anything twice, and is the way out of it. */
+        if (state->through_ns > now_ns + CANARY_TICK_NS) {
+            state->through_ns = 0;
+        }
+        if (state->generation != 0) {
+            dossier->trouble = (struct canary__trouble){ 0 };
+        }
         canary__state_begin(state, seen->generation, seen->generation_at_ns,
                             canary__policy_dwell(dossier->policy, seen, canary__gate_stage(seen)));
         dossier->state_new = 1;

@@ -121,7 +121,7 @@ static int take(void *user_data, const canary_metrics_row *row) {
     struct canary__trouble *trouble = &feed->dossier->trouble;
     int metric;
 
-    if (row->from_ns > trouble->ahead_ns) {
+    if (row->from_ns > trouble->ahead_ns && row->generation == feed->dossier->seen.generation) {
         trouble->ahead_ns = row->from_ns;
     }
     if (row->from_ns >= feed->until_ns) {
@@ -146,9 +146,6 @@ static void note_trouble(struct canary__dossier *dossier, const canary_metrics_r
                          int64_t now_ns) {
     struct canary__trouble *trouble = &dossier->trouble;
 
-    if (report->last_at_ns > trouble->ahead_ns) {
-        trouble->ahead_ns = report->last_at_ns;
-    }
     if (report->damaged != 0 || report->dropped != 0) {
         trouble->damaged += report->damaged;
         trouble->dropped += report->dropped;

@@ -45,7 +45,7 @@ struct canary__trouble {
     uint32_t damaged;
     uint64_t dropped;
     int64_t at_ns;
-    int64_t ahead_ns; /* latest stamp that was seen */
+    int64_t ahead_ns; /* latest tick of this generation that was seen */
 };
 
 struct canary__dossier {

@@ -13,7 +13,8 @@ static char *dump(const json_t *root) {
     return json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17));
 }
 
-/* Whole rules from the end until it fits, and how many they were. The rule that decided stays. */
+/* Whole rules from the end until it fits, and how many they were. The rule that decided stays, and is
+ * named by its new place. */
 static char *shorten(json_t *root, int decided) {
     json_t *rules = json_object_get(root, "rules");
     char *text = dump(root);
@@ -27,6 +28,9 @@ static char *shorten(json_t *root, int decided) {
         decided -= decided > (int)last;
         left_out++;
         json_object_set_new(root, "rules_left_out", json_integer(left_out));
+        if (decided >= 0) {
+            json_object_set_new(root, "rule", json_integer(decided));
+        }
         free(text);
         text = dump(root);
     }

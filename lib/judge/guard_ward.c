@@ -141,6 +141,7 @@ static int tell_changes(struct canary__ward *ward, canary_error *error) {
     if (code != CANARY_OK) {
         return code;
     }
+    ward->ruled = rollout.policy[0] != '\0';
     if (!ward->looked || rollout.revision <= ward->revision) {
         ward->looked = 1;
         ward->revision = rollout.revision;
@@ -257,7 +258,10 @@ static int hold_lease(struct canary__ward *ward, canary_error *error) {
     int code;
 
     ward->elsewhere = 0;
-    if ((setup->flags & CANARY_GUARD_OBSERVE) != 0) {
+    if (!ward->ruled) {
+        canary__lease_give(setup->store, ward->rollout, setup->holder, &ward->lease);
+    }
+    if (!ward->ruled || (setup->flags & CANARY_GUARD_OBSERVE) != 0) {
         return CANARY_OK;
     }
     code = canary__lease_take(setup->store, ward->rollout, setup->holder, &ward->lease, error);

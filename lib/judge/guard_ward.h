@@ -55,6 +55,7 @@ struct canary__ward {
     int looked;          /* the trail was looked at: what is newer is news */
     uint64_t revision;   /* that was looked at */
     uint64_t own_change; /* made by this guard; told as such */
+    int ruled;           /* the rollout has a policy */
     int elsewhere;       /* another guard has the lease */
     int told_lease;      /* -1 = nothing yet */
     int32_t told_action; /* verdict that was told last */

@@ -352,6 +352,117 @@ static void a_clock_goes_forth(void **state) {
     unit_free(unit);
 }
 
+/* A clock that was a year ahead does not stop a rollout for a year. */
+static void a_new_percentage_leaves_a_wrong_clock_behind(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    judged_ticks(unit, 5, 950, 10, 50, 1);
+    judged_pass(unit, 365 * DAY);
+    judged_outcomes(unit, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    judged_pass(unit, -365 * DAY);
+    judged_ticks(unit, 5, 950, 10, 50, 1);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_DATA);
+    unit_set(unit, JUDGED, 2500);
+    judged_ticks(unit, 5, 750, 8, 250, 2);
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_ADVANCE, CANARY_CAUSE_PROVEN);
+    assert_true(now.rules[0].n_new == 1250);
+    unit_free(unit);
+}
+
+/* -- users -- */
+
+static void ramp_records(canary_ctx *ctx, uint64_t *seed, int users, int forced) {
+    for (int i = 0; i < users; i++) {
+        canary_decision decision = CANARY_DECISION_INIT;
+        canary_outcome outcome = CANARY_OUTCOME_INIT;
+        char user[32];
+        int requests = 1 + (int)(unit_random(seed) % 4);
+        int ill = unit_random(seed) % 20 == 0;
+
+        snprintf(user, sizeof user, "u%llu", (unsigned long long)unit_random(seed));
+        assert_int_equal(canary_explain(ctx, user, strlen(user), &decision), CANARY_OK);
+        if (forced && i % 2 == 0) {
+            decision.cohort = CANARY_NEW;
+        }
+        outcome.status = ill ? CANARY_STATUS_ERROR : CANARY_STATUS_OK;
+        for (int r = 0; r < requests; r++) {
+            assert_int_equal(canary_record(ctx, &decision, &outcome), CANARY_OK);
+        }
+    }
+}
+
+static void how_users_go_together_is_measured(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+    canary_ctx *ctx = unit_open(unit, JUDGED);
+    uint64_t seed = unit_seed();
+
+    (void)state;
+    judged_policy(unit, "{\"policy\":1,\"name\":\"p\",\"mode\":\"auto\",\"rules\":["
+                        "{\"name\":\"harm\",\"metric\":\"error\",\"against\":\"old\","
+                        "\"above\":1.5,\"action\":\"rollback\"}]}");
+    for (int i = 0; i < 100; i++) {
+        judged_pass(unit, TICK);
+        ramp_records(ctx, &seed, 60, 0);
+        OK(canary_flush(unit->store, &error));
+    }
+    judged_evaluate(unit, 0, &now);
+    assert_true(isnan(now.rules[0].design_effect));
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_SAMPLES);
+    for (int i = 0; i < 250; i++) {
+        judged_pass(unit, TICK);
+        ramp_records(ctx, &seed, 60, 0);
+        OK(canary_flush(unit->store, &error));
+    }
+    judged_evaluate(unit, 0, &now);
+    /* 1 to 4 requests of each user fail together: (1 + 4 + 9 + 16) / (1 + 2 + 3 + 4) = 3. */
+    assert_true(now.rules[0].design_effect > 2 && now.rules[0].design_effect < 4.5);
+    assert_true(now.verdict.users_new > 500 && now.verdict.users_new < 1700);
+    assert_int_not_equal(now.verdict.cause, CANARY_CAUSE_MISMATCH);
+    /* Who begins later learns it from what was before. */
+    judged_plain(unit, "auto", "");
+    unit_set(unit, JUDGED, 2500);
+    judged_policy(unit, "{\"policy\":1,\"name\":\"q\",\"mode\":\"auto\",\"rules\":["
+                        "{\"name\":\"harm\",\"metric\":\"error\",\"against\":\"old\","
+                        "\"above\":1.6,\"action\":\"rollback\"}]}");
+    judged_pass(unit, 3 * TICK);
+    {
+        canary_document state_of = CANARY_DOCUMENT_INIT;
+
+        state_of.name = "judge/state";
+        state_of.flags = CANARY_DOCUMENT_REMOVE;
+        (void)canary_document_write(unit->store, JUDGED, &state_of, 1, NULL);
+    }
+    judged_evaluate(unit, 0, &now);
+    assert_true(now.rules[0].design_effect > 2);
+    canary_close(&ctx);
+    unit_free(unit);
+}
+
+static void users_are_not_divided_as_asked(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+    canary_ctx *ctx = unit_open(unit, JUDGED);
+    uint64_t seed = unit_seed();
+
+    (void)state;
+    judged_plain(unit, "auto", "");
+    for (int i = 0; i < 5; i++) {
+        judged_pass(unit, TICK);
+        ramp_records(ctx, &seed, 200, 1);
+        OK(canary_flush(unit->store, &error));
+    }
+    judged_pass(unit, TICK);
+    judged_evaluate(unit, 0, &now);
+    assert_true(now.verdict.mismatch > 7);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_MISMATCH);
+    canary_close(&ctx);
+    unit_free(unit);
+}
+
 /* -- what is kept -- */
 
 static void verdicts_are_kept(void **state) {
@@ -456,6 +567,9 @@ int main(void) {
         cmocka_unit_test(a_quantile_is_told),
         cmocka_unit_test(a_clock_goes_back),
         cmocka_unit_test(a_clock_goes_forth),
+        cmocka_unit_test(a_new_percentage_leaves_a_wrong_clock_behind),
+        cmocka_unit_test(how_users_go_together_is_measured),
+        cmocka_unit_test(users_are_not_divided_as_asked),
         cmocka_unit_test(verdicts_are_kept),
         cmocka_unit_test(old_verdicts_go),
         cmocka_unit_test(a_damaged_state_holds),

@@ -515,6 +515,7 @@ static void evidence_fits(void **state) {
     assert_non_null(root);
     kept = json_object_get(root, "rules");
     assert_true(json_array_size(kept) > 32);
+    assert_int_equal(json_integer_value(json_object_get(root, "rule")), json_array_size(kept) - 1);
     assert_int_equal(json_integer_value(json_object_get(root, "rules_left_out")),
                      64 - (json_int_t)json_array_size(kept));
     assert_string_equal(json_string_value(json_object_get(json_array_get(kept, 0), "name")),
