@@ -20,6 +20,7 @@ static void read_head(struct canary__reading *reading, const struct canary__spot
     char quote[CANARY__READING_QUOTE];
     const json_t *version = canary__reading_get(spot, "policy");
     const json_t *schema = canary__reading_get(spot, "$schema");
+    int64_t number = 0;
 
     if (schema != NULL && !json_is_string(schema)) {
         canary__reading_say(reading, spot, "$schema", "%s is no text",
@@ -28,7 +29,7 @@ static void read_head(struct canary__reading *reading, const struct canary__spot
     if (version == NULL) {
         canary__reading_say(reading, spot, "policy", "is missing; the format's version, %d",
                             CANARY_POLICY_FORMAT);
-    } else if (!json_is_integer(version) || json_integer_value(version) != CANARY_POLICY_FORMAT) {
+    } else if (!canary__reading_whole(version, &number) || number != CANARY_POLICY_FORMAT) {
         canary__reading_say(reading, spot, "policy",
                             "%s is no version of the format that this library reads; %d is",
                             canary__reading_quote(version, quote), CANARY_POLICY_FORMAT);

@@ -270,21 +270,36 @@ int canary__reading_flag(struct canary__reading *reading, const struct canary__s
     return 1;
 }
 
+int canary__reading_whole(const json_t *value, int64_t *out) {
+    const double number = json_number_value(value);
+
+    if (json_is_integer(value)) {
+        *out = json_integer_value(value);
+        return 1;
+    }
+    /* To JSON 3.0 is the same number as 3. */
+    if (!json_is_real(value) || !(fabs(number) <= 9007199254740992.0) || floor(number) != number) {
+        return 0;
+    }
+    *out = (int64_t)number;
+    return 1;
+}
+
 int canary__reading_integer(struct canary__reading *reading, const struct canary__spot *spot,
                             const char *key, int64_t least, int64_t most, int64_t *out) {
     const json_t *value = canary__reading_get(spot, key);
+    int64_t number = 0;
     char quote[CANARY__READING_QUOTE];
 
     if (value == NULL) {
         return 0;
     }
-    if (!json_is_integer(value) || json_integer_value(value) < least ||
-        json_integer_value(value) > most) {
+    if (!canary__reading_whole(value, &number) || number < least || number > most) {
         canary__reading_say(reading, spot, key, "%s is no whole number from %lld to %lld",
                             canary__reading_quote(value, quote), (long long)least, (long long)most);
         return 0;
     }
-    *out = json_integer_value(value);
+    *out = number;
     return 1;
 }
 

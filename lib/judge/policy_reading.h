@@ -65,6 +65,8 @@ int canary__reading_integer(struct canary__reading *reading, const struct canary
                             const char *key, int64_t least, int64_t most, int64_t *out);
 int canary__reading_number(struct canary__reading *reading, const struct canary__spot *spot,
                            const char *key, double least, double most, double *out);
+/* 1 when a value is a whole number, 3 or 3.0; NULL is none. */
+int canary__reading_whole(const json_t *value, int64_t *out);
 /* A time such as "5m": a multiple of `step_ns`. */
 int canary__reading_time(struct canary__reading *reading, const struct canary__spot *spot,
                          const char *key, int required, int64_t least_ns, int64_t most_ns,

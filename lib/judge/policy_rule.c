@@ -233,17 +233,17 @@ static void read_stages(struct canary__reading *reading, const struct canary__sp
     }
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *entry = json_array_get(list, i);
-        const long long number = json_is_integer(entry) ? json_integer_value(entry) : 0;
+        int64_t number = 0;
         char key[32];
 
         snprintf(key, sizeof key, "stages[%zu]", i);
-        if (number < 1 || number > most) {
+        if (!canary__reading_whole(entry, &number) || number < 1 || number > most) {
             canary__reading_say(reading, spot, key, "%s is no stage number from 1 to %lld",
                                 canary__reading_quote(entry, quote), most);
             return;
         }
         if ((stages & UINT32_C(1) << number) != 0) {
-            canary__reading_say(reading, spot, key, "%lld is named twice", number);
+            canary__reading_say(reading, spot, key, "%lld is named twice", (long long)number);
             return;
         }
         stages |= UINT32_C(1) << number;
@@ -254,6 +254,7 @@ static void read_stages(struct canary__reading *reading, const struct canary__sp
 static void read_target(struct canary__reading *reading, const struct canary__spot *spot,
                         struct canary__rule *out) {
     const json_t *value = canary__reading_get(spot, "to");
+    int64_t number = 0;
     char quote[CANARY__READING_QUOTE];
 
     if (out->action != CANARY_RULE_ROLLBACK) {
@@ -267,14 +268,13 @@ static void read_target(struct canary__reading *reading, const struct canary__sp
         out->to_stage = -1;
         return;
     }
-    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-        json_integer_value(value) >= CANARY__POLICY_STAGES) {
+    if (!canary__reading_whole(value, &number) || number < 0 || number >= CANARY__POLICY_STAGES) {
         canary__reading_say(reading, spot, "to",
                             "%s is neither a stage number from 0 to %d nor \"previous\"",
                             canary__reading_quote(value, quote), CANARY__POLICY_STAGES - 1);
         return;
     }
-    out->to_stage = (int32_t)json_integer_value(value);
+    out->to_stage = (int32_t)number;
     for (int stage = 1; stage <= out->to_stage; stage++) {
         if ((out->stages & UINT32_C(1) << stage) != 0) {
             canary__reading_say(reading, spot, "to",

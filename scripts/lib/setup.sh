@@ -74,6 +74,7 @@ canary__missing() {
             command -v llvm-symbolizer >/dev/null || echo llvm
             command -v valgrind >/dev/null || echo valgrind
             command -v abidiff >/dev/null || echo abigail-tools
+            python3 -c 'import jsonschema' 2>/dev/null || echo python3-jsonschema
             ;;
         clang_runtime)
             # After clang itself, whose version is part of the package's name.
