@@ -180,12 +180,14 @@ CANARY_API int canary_evaluate(canary_store *store, const char *rollout, uint32_
 CANARY_API int canary_verdict_json(const canary_verdict *verdict, canary_write_fn write,
                                    void *user_data, canary_error *error);
 
+/* Receives the JSON text of a stored verdict, valid during the call. Any value but 0 ends the reading. */
+typedef int (*canary_verdict_text_fn)(void *user_data, int64_t at_ns, const char *json,
+                                      uint64_t size);
+
 /* Calls `callback` for stored verdicts of a rollout as their JSON text, newest first, not older than
  * `from_ns`, at most `limit` (0 = all). Stored are verdicts whose action, cause or deciding rule differ
  * from those before, those that a guard acted on, and one an hour.
  * Thread: any thread. Blocking: may block on storage. Errors: those of canary_document_list(). */
-typedef int (*canary_verdict_text_fn)(void *user_data, int64_t at_ns, const char *json,
-                                      uint64_t size);
 CANARY_API int canary_verdict_list(canary_store *store, const char *rollout, int64_t from_ns,
                                    uint64_t limit, canary_verdict_text_fn callback, void *user_data,
                                    canary_error *error);

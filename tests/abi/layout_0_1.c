@@ -6,6 +6,8 @@
  * gets a file of its own with the new fields and sizes; here the sizes then become lower bounds. */
 #include <canary/canary.h>
 #include <canary/conformance.h>
+#include <canary/document.h>
+#include <canary/judge.h>
 #include <canary/storage.h>
 
 #include <stddef.h>
@@ -121,7 +123,7 @@ FIELD(canary_rollout_spec, stage_names, 24, 8);
 FIELD(canary_rollout_spec, dwell_ns, 32, 8);
 FIELD(canary_rollout_spec, salt, 40, 8);
 FIELD(canary_rollout_spec, flag, 48, 8);
-STRUCT(canary_rollout, 5536);
+STRUCT(canary_rollout, 5632);
 FIELD(canary_rollout, size, 0, 4);
 FIELD(canary_rollout, stage, 4, 4);
 FIELD(canary_rollout, percentage_bp, 8, 4);
@@ -148,6 +150,10 @@ FIELD(canary_rollout, updated_by, 2976, 256);
 FIELD(canary_rollout, note, 3232, 1024);
 FIELD(canary_rollout, flag_updated_by, 4256, 256);
 FIELD(canary_rollout, flag_note, 4512, 1024);
+FIELD(canary_rollout, generation, 5536, 8);
+FIELD(canary_rollout, generation_at_ns, 5544, 8);
+FIELD(canary_rollout, policy, 5552, 72);
+FIELD(canary_rollout, policy_revision, 5624, 8);
 STRUCT(canary_flag, 1440);
 FIELD(canary_flag, size, 0, 4);
 FIELD(canary_flag, enabled, 4, 4);
@@ -276,6 +282,12 @@ FIELD(canary_recording_info, sharing, 140, 4);
 FIELD(canary_recording_info, clock_jumps, 144, 4);
 FIELD(canary_recording_info, last_error, 148, 4);
 FIELD(canary_recording_info, last_message, 152, 496);
+STRUCT(canary_cohort_counts, 56);
+FIELD(canary_cohort_counts, size, 0, 4);
+FIELD(canary_cohort_counts, reserved, 4, 4);
+FIELD(canary_cohort_counts, outcomes, 8, 16);
+FIELD(canary_cohort_counts, errors, 24, 16);
+FIELD(canary_cohort_counts, timeouts, 40, 16);
 
 /* metrics.h */
 STRUCT(canary_metrics_query, 48);
@@ -286,7 +298,7 @@ FIELD(canary_metrics_query, to_ns, 16, 8);
 FIELD(canary_metrics_query, step_ns, 24, 8);
 FIELD(canary_metrics_query, generation, 32, 8);
 FIELD(canary_metrics_query, metric, 40, 8);
-STRUCT(canary_figures, 304);
+STRUCT(canary_figures, 352);
 FIELD(canary_figures, size, 0, 4);
 FIELD(canary_figures, reserved, 4, 4);
 FIELD(canary_figures, n, 8, 8);
@@ -312,6 +324,11 @@ FIELD(canary_figures, recall, 160, 8);
 FIELD(canary_figures, f1, 168, 8);
 FIELD(canary_figures, threshold_n, 176, 64);
 FIELD(canary_figures, threshold_above, 240, 64);
+FIELD(canary_figures, half_n, 304, 16);
+FIELD(canary_figures, half_k, 320, 16);
+FIELD(canary_figures, bucket_count, 336, 4);
+FIELD(canary_figures, reserved2, 340, 4);
+FIELD(canary_figures, buckets, 344, 8);
 STRUCT(canary_metrics_row, 216);
 FIELD(canary_metrics_row, size, 0, 4);
 FIELD(canary_metrics_row, kind, 4, 4);
@@ -381,6 +398,22 @@ FIELD(canary_baseline_info, outcomes, 32, 8);
 FIELD(canary_baseline_info, by, 40, 256);
 FIELD(canary_baseline_info, note, 296, 1024);
 
+/* document.h */
+STRUCT(canary_document, 48);
+FIELD(canary_document, size, 0, 4);
+FIELD(canary_document, flags, 4, 4);
+FIELD(canary_document, name, 8, 8);
+FIELD(canary_document, version, 16, 8);
+FIELD(canary_document, at_ns, 24, 8);
+FIELD(canary_document, data, 32, 8);
+FIELD(canary_document, data_size, 40, 8);
+STRUCT(canary_document_query, 32);
+FIELD(canary_document_query, size, 0, 4);
+FIELD(canary_document_query, descending, 4, 4);
+FIELD(canary_document_query, prefix, 8, 8);
+FIELD(canary_document_query, from, 16, 8);
+FIELD(canary_document_query, limit, 24, 8);
+
 /* conformance.h */
 STRUCT(canary_conformance, 48);
 FIELD(canary_conformance, size, 0, 4);
@@ -390,6 +423,158 @@ FIELD(canary_conformance, user_data, 16, 8);
 FIELD(canary_conformance, report, 24, 8);
 FIELD(canary_conformance, report_data, 32, 8);
 FIELD(canary_conformance, seed, 40, 8);
+
+/* policy.h */
+STRUCT(canary_policy_info, 784);
+FIELD(canary_policy_info, size, 0, 4);
+FIELD(canary_policy_info, mode, 4, 4);
+FIELD(canary_policy_info, frozen, 8, 4);
+FIELD(canary_policy_info, rule_count, 12, 4);
+FIELD(canary_policy_info, metric_count, 16, 4);
+FIELD(canary_policy_info, stage_count, 20, 4);
+FIELD(canary_policy_info, objective_count, 24, 4);
+FIELD(canary_policy_info, attempts, 28, 4);
+FIELD(canary_policy_info, alpha, 32, 8);
+FIELD(canary_policy_info, design_effect, 40, 8);
+FIELD(canary_policy_info, grace_ns, 48, 8);
+FIELD(canary_policy_info, cooldown_ns, 56, 8);
+FIELD(canary_policy_info, name, 64, 136);
+FIELD(canary_policy_info, digest, 200, 72);
+FIELD(canary_policy_info, description, 272, 512);
+
+/* verdict.h */
+STRUCT(canary_rule_result, 680);
+FIELD(canary_rule_result, size, 0, 4);
+FIELD(canary_rule_result, action, 4, 4);
+FIELD(canary_rule_result, urgency, 8, 4);
+FIELD(canary_rule_result, state, 12, 4);
+FIELD(canary_rule_result, statistic, 16, 4);
+FIELD(canary_rule_result, against, 20, 4);
+FIELD(canary_rule_result, proof, 24, 4);
+FIELD(canary_rule_result, above, 28, 4);
+FIELD(canary_rule_result, cohort, 32, 4);
+FIELD(canary_rule_result, to_stage, 36, 4);
+FIELD(canary_rule_result, window_ns, 40, 8);
+FIELD(canary_rule_result, for_ns, 48, 8);
+FIELD(canary_rule_result, since_ns, 56, 8);
+FIELD(canary_rule_result, quantile, 64, 8);
+FIELD(canary_rule_result, threshold, 72, 8);
+FIELD(canary_rule_result, value, 80, 8);
+FIELD(canary_rule_result, reference, 88, 8);
+FIELD(canary_rule_result, ratio, 96, 8);
+FIELD(canary_rule_result, low, 104, 8);
+FIELD(canary_rule_result, high, 112, 8);
+FIELD(canary_rule_result, n_new, 120, 8);
+FIELD(canary_rule_result, n_old, 128, 8);
+FIELD(canary_rule_result, k_new, 136, 8);
+FIELD(canary_rule_result, k_old, 144, 8);
+FIELD(canary_rule_result, least, 152, 8);
+FIELD(canary_rule_result, ln_w, 160, 8);
+FIELD(canary_rule_result, p, 168, 8);
+FIELD(canary_rule_result, alpha, 176, 8);
+FIELD(canary_rule_result, design_effect, 184, 8);
+FIELD(canary_rule_result, classical_p, 192, 8);
+FIELD(canary_rule_result, name, 200, 64);
+FIELD(canary_rule_result, metric, 264, 64);
+FIELD(canary_rule_result, unit, 328, 32);
+FIELD(canary_rule_result, message, 360, 320);
+STRUCT(canary_verdict, 1024);
+FIELD(canary_verdict, size, 0, 4);
+FIELD(canary_verdict, action, 4, 4);
+FIELD(canary_verdict, cause, 8, 4);
+FIELD(canary_verdict, risk, 12, 4);
+FIELD(canary_verdict, rule, 16, 4);
+FIELD(canary_verdict, stage, 20, 4);
+FIELD(canary_verdict, to_stage, 24, 4);
+FIELD(canary_verdict, percentage_bp, 28, 4);
+FIELD(canary_verdict, to_percentage_bp, 32, 4);
+FIELD(canary_verdict, rule_count, 36, 4);
+FIELD(canary_verdict, damaged, 40, 4);
+FIELD(canary_verdict, mode, 44, 4);
+FIELD(canary_verdict, revision, 48, 8);
+FIELD(canary_verdict, generation, 56, 8);
+FIELD(canary_verdict, at_ns, 64, 8);
+FIELD(canary_verdict, through_ns, 72, 8);
+FIELD(canary_verdict, ready_at_ns, 80, 8);
+FIELD(canary_verdict, mismatch, 88, 8);
+FIELD(canary_verdict, users_new, 96, 8);
+FIELD(canary_verdict, users_old, 104, 8);
+FIELD(canary_verdict, rollout, 112, 136);
+FIELD(canary_verdict, stage_name, 248, 64);
+FIELD(canary_verdict, policy, 312, 72);
+FIELD(canary_verdict, policy_name, 384, 136);
+FIELD(canary_verdict, message, 520, 496);
+FIELD(canary_verdict, rules, 1016, 8);
+
+/* guard.h */
+STRUCT(canary_guard_event, 56);
+FIELD(canary_guard_event, size, 0, 4);
+FIELD(canary_guard_event, type, 4, 4);
+FIELD(canary_guard_event, at_ns, 8, 8);
+FIELD(canary_guard_event, rollout, 16, 8);
+FIELD(canary_guard_event, change, 24, 8);
+FIELD(canary_guard_event, verdict, 32, 8);
+FIELD(canary_guard_event, code, 40, 4);
+FIELD(canary_guard_event, acting, 44, 4);
+FIELD(canary_guard_event, message, 48, 8);
+STRUCT(canary_guard_options, 48);
+FIELD(canary_guard_options, size, 0, 4);
+FIELD(canary_guard_options, flags, 4, 4);
+FIELD(canary_guard_options, rollout, 8, 8);
+FIELD(canary_guard_options, by, 16, 8);
+FIELD(canary_guard_options, interval_ns, 24, 8);
+FIELD(canary_guard_options, callback, 32, 8);
+FIELD(canary_guard_options, user_data, 40, 8);
+
+/* breaker.h */
+STRUCT(canary_breaker_options, 72);
+FIELD(canary_breaker_options, size, 0, 4);
+FIELD(canary_breaker_options, flags, 4, 4);
+FIELD(canary_breaker_options, rate, 8, 8);
+FIELD(canary_breaker_options, least, 16, 8);
+FIELD(canary_breaker_options, window_ns, 24, 8);
+FIELD(canary_breaker_options, open_ns, 32, 8);
+FIELD(canary_breaker_options, half_open_bp, 40, 4);
+FIELD(canary_breaker_options, reserved, 44, 4);
+FIELD(canary_breaker_options, half_open_least, 48, 8);
+FIELD(canary_breaker_options, callback, 56, 8);
+FIELD(canary_breaker_options, user_data, 64, 8);
+STRUCT(canary_breaker_info, 48);
+FIELD(canary_breaker_info, size, 0, 4);
+FIELD(canary_breaker_info, state, 4, 4);
+FIELD(canary_breaker_info, opened, 8, 4);
+FIELD(canary_breaker_info, reserved, 12, 4);
+FIELD(canary_breaker_info, outcomes, 16, 8);
+FIELD(canary_breaker_info, failures, 24, 8);
+FIELD(canary_breaker_info, since_ns, 32, 8);
+FIELD(canary_breaker_info, next_ns, 40, 8);
+
+/* report.h */
+STRUCT(canary_report_options, 24);
+FIELD(canary_report_options, size, 0, 4);
+FIELD(canary_report_options, format, 4, 4);
+FIELD(canary_report_options, from_ns, 8, 8);
+FIELD(canary_report_options, to_ns, 16, 8);
+STRUCT(canary_plan, 72);
+FIELD(canary_plan, size, 0, 4);
+FIELD(canary_plan, reserved, 4, 4);
+FIELD(canary_plan, base_rate, 8, 8);
+FIELD(canary_plan, share, 16, 8);
+FIELD(canary_plan, ratio, 24, 8);
+FIELD(canary_plan, margin, 32, 8);
+FIELD(canary_plan, proven, 40, 8);
+FIELD(canary_plan, alpha, 48, 8);
+FIELD(canary_plan, effect, 56, 8);
+FIELD(canary_plan, per_second, 64, 8);
+STRUCT(canary_plan_answer, 56);
+FIELD(canary_plan_answer, size, 0, 4);
+FIELD(canary_plan_answer, reserved, 4, 4);
+FIELD(canary_plan_answer, find_new, 8, 8);
+FIELD(canary_plan_answer, find_total, 16, 8);
+FIELD(canary_plan_answer, find_seconds, 24, 8);
+FIELD(canary_plan_answer, prove_new, 32, 8);
+FIELD(canary_plan_answer, prove_total, 40, 8);
+FIELD(canary_plan_answer, prove_seconds, 48, 8);
 
 #endif
 
