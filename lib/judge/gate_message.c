@@ -55,6 +55,19 @@ static void rule(struct canary__say *say, const canary_verdict *verdict) {
     }
 }
 
+/* An estimate needs no seconds behind minutes. */
+static void about(struct canary__say *say, int64_t from_ns, int64_t to_ns) {
+    const int64_t minute = INT64_C(60000000000);
+    int64_t span;
+    int64_t step;
+
+    if (__builtin_sub_overflow(to_ns, from_ns, &span)) {
+        span = INT64_MAX / 2;
+    }
+    step = span >= 48 * 60 * minute ? 60 * minute : span >= 10 * minute ? minute : 1;
+    canary__say_span(say, (span / step + (span % step > 0)) * step);
+}
+
 /* "; needs about 12 300 more outcomes of the new cohort, about 3 h 20 min at 1/s" */
 static void missing(struct canary__say *say, const struct canary_policy *policy,
                     const struct canary__scene *scene, const canary_verdict *verdict) {
@@ -74,7 +87,7 @@ static void missing(struct canary__say *say, const struct canary_policy *policy,
         canary__say(say, what.cohort == CANARY_OLD ? "old cohort" : "new cohort");
         if (what.ready_at_ns > 0) {
             canary__say(say, ", about ");
-            canary__say_between(say, scene->now_ns, what.ready_at_ns);
+            about(say, scene->now_ns, what.ready_at_ns);
             canary__say(say, " at ");
             canary__say_number(say, what.per_second, NAN);
             canary__say(say, "/s");

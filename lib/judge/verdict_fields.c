@@ -89,11 +89,10 @@ void canary__verdict_time(int64_t ns, char text[40]) {
     struct tm tm;
     size_t size;
 
-    if (part < 0) {
-        part += SECOND;
-    }
-    seconds = (time_t)((ns - part) / SECOND);
-    if (ns < INT64_MIN + SECOND || gmtime_r(&seconds, &tm) == NULL) {
+    /* Downwards, also before 1970. */
+    seconds = (time_t)(ns / SECOND - (part < 0));
+    part += part < 0 ? SECOND : 0;
+    if (gmtime_r(&seconds, &tm) == NULL) {
         text[0] = '\0';
         return;
     }

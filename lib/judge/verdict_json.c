@@ -133,15 +133,21 @@ json_t *canary__verdict_object(const canary_verdict *verdict) {
 
 int canary__verdict_write(json_t *object, canary_write_fn write, void *user_data,
                           canary_error *error) {
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT | DIGITS) : NULL;
-    int refused;
+    const size_t form = JSON_COMPACT | DIGITS;
+    size_t size = object != NULL ? json_dumpb(object, NULL, 0, form) : 0;
+    /* Not json_dumps(): who frees its text depends on what the program has told jansson. */
+    char *text = size > 0 ? malloc(size) : NULL;
+    int whole = text != NULL && json_dumpb(object, text, size, form) == size;
+    int refused = 0;
 
     json_decref(object);
-    if (text == NULL) {
+    if (whole) {
+        refused = write(user_data, text, size);
+    }
+    free(text);
+    if (!whole) {
         return canary__judge_fail(error, CANARY_E_NOMEM, "no memory for the text of a verdict");
     }
-    refused = write(user_data, text, strlen(text));
-    free(text);
     if (refused != 0) {
         return canary__judge_fail(error, CANARY_E_REFUSED, "write answered %d", refused);
     }

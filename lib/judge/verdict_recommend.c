@@ -138,8 +138,7 @@ static double value_of(const canary_rule_result *rule, int cohort) {
 
 /* Of several rules about one figure the first that knows both cohorts, else the first. */
 static int is_better(const canary_rule_result *rule, const canary_rule_result *than) {
-    return than == NULL ||
-           (isnan(value_of(than, CANARY_OLD)) && !isnan(value_of(rule, CANARY_OLD)));
+    return (isnan(value_of(than, CANARY_OLD)) && !isnan(value_of(rule, CANARY_OLD)));
 }
 
 static json_t *figure_of(const canary_rule_result *rule) {
@@ -172,7 +171,7 @@ static json_t *metrics_summary(const canary_verdict *verdict) {
     int failed = summary == NULL;
 
     for (uint32_t i = 0; verdict->rules != NULL && i < verdict->rule_count; i++) {
-        const canary_rule_result *best = NULL;
+        const canary_rule_result *best = &verdict->rules[i];
         json_t *metric = json_object_get(summary, verdict->rules[i].metric);
         char name[32];
 
@@ -184,7 +183,7 @@ static json_t *metrics_summary(const canary_verdict *verdict) {
         if (json_object_get(metric, name) != NULL) {
             continue;
         }
-        for (uint32_t j = i; j < verdict->rule_count; j++) {
+        for (uint32_t j = i + 1; j < verdict->rule_count; j++) {
             const canary_rule_result *rule = &verdict->rules[j];
 
             if (strcmp(rule->metric, verdict->rules[i].metric) == 0 &&
