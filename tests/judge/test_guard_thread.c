@@ -16,8 +16,7 @@ struct timed {
     atomic_llong realtime;
     atomic_llong monotonic;
     atomic_int events[8];
-    atomic_int verdicts; /* CANARY_CAUSE_... of the last */
-    char threads[64];
+    atomic_int stop;
 };
 
 static int64_t clock_of(void *user_data, int clock) {
@@ -46,6 +45,7 @@ static void begin(struct timed *timed, const char *mode, uint32_t percentage_bp)
     judged_plain(&timed->unit, mode, "");
 }
 
+/* The clock goes on when the figures are there: what comes too late is not evidence. */
 static void ticks(struct timed *timed, int count, uint64_t n_old, uint64_t k_old, uint64_t n_new,
                   uint64_t k_new) {
     for (int i = 0; i < count; i++) {
@@ -58,9 +58,6 @@ static void take_event(void *user_data, const canary_guard_event *event) {
     struct timed *timed = user_data;
 
     atomic_fetch_add(&timed->events[event->type], 1);
-    if (event->type == CANARY_EVENT_VERDICT) {
-        atomic_store(&timed->verdicts, event->verdict->cause);
-    }
 }
 
 static canary_guard *start(struct timed *timed) {
@@ -193,6 +190,55 @@ static void of_two_guards_one_acts(void **state) {
     canary_store_close(&timed.unit.store);
 }
 
+static void keep_nothing(void *user_data, const canary_verdict *verdict) {
+    (void)user_data;
+    (void)verdict;
+}
+
+static void *judge_on(void *argument) {
+    struct timed *timed = argument;
+
+    while (!atomic_load(&timed->stop)) {
+        assert_int_equal(canary_evaluate(timed->unit.store, JUDGED, 0, keep_nothing, NULL, NULL),
+                         CANARY_OK);
+    }
+    return NULL;
+}
+
+/* Judges that know nothing of each other, all at once. */
+static void many_judges_add_each_tick_once(void **state) {
+    static struct timed timed;
+    static struct judged one;
+    static struct judged many;
+    pthread_t threads[4];
+
+    (void)state;
+    begin(&timed, "observe", 500);
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, judge_on, &timed), 0);
+    }
+    for (int i = 0; i < 60; i++) {
+        ticks(&timed, 1, 950, 10, 50, (uint64_t)i % 4);
+        usleep(1000);
+    }
+    atomic_store(&timed.stop, 1);
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        pthread_join(threads[i], NULL);
+    }
+    judged_evaluate(&timed.unit, 0, &many);
+    canary_store_close(&timed.unit.store);
+    begin(&timed, "observe", 500);
+    for (int i = 0; i < 60; i++) {
+        ticks(&timed, 1, 950, 10, 50, (uint64_t)i % 4);
+    }
+    judged_evaluate(&timed.unit, 0, &one);
+    assert_true(one.rules[0].n_new == 60 * 50);
+    assert_true(many.rules[0].n_new == one.rules[0].n_new);
+    assert_true(many.rules[0].k_new == one.rules[0].k_new);
+    assert_true(many.rules[0].ln_w == one.rules[0].ln_w);
+    canary_store_close(&timed.unit.store);
+}
+
 /* A forked child has no guard, and may say that it is to stop. */
 static void a_child_has_no_guard(void **state) {
     static struct timed timed;
@@ -225,9 +271,8 @@ static void a_child_has_no_guard(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(time_may_run_fast),
-        cmocka_unit_test(a_guard_stops_at_once),
-        cmocka_unit_test(of_two_guards_one_acts),
+        cmocka_unit_test(time_may_run_fast),      cmocka_unit_test(a_guard_stops_at_once),
+        cmocka_unit_test(of_two_guards_one_acts), cmocka_unit_test(many_judges_add_each_tick_once),
         cmocka_unit_test(a_child_has_no_guard),
     };
 
