@@ -145,13 +145,13 @@ static void draw_metric(struct traffic *traffic, const char *name,
         share(traffic, metric, cohort, n, as->timeout * times);
     } else if (strcmp(name, "accuracy") == 0) {
         share(traffic, metric, cohort, n, 1 - (1 - as->accuracy) * times);
-    } else if (strcmp(name, "cache_hit") == 0) {
+    } else if (strcmp(name, "cache_hit") == 0 || strcmp(name, "hit") == 0) {
         share(traffic, metric, cohort, n, 1 - (1 - as->cache_hit) * times);
     } else if (strcmp(name, "duration") == 0) {
         durations(traffic, metric, cohort, n, as);
-    } else if (strcmp(name, "cost") == 0) {
+    } else if (strcmp(name, "cost") == 0 || strcmp(name, "price") == 0) {
         values(traffic, metric, cohort, n, as->cost);
-    } else if (strcmp(name, "quality") == 0) {
+    } else if (strcmp(name, "quality") == 0 || strcmp(name, "answers") == 0) {
         classification(traffic, metric, cohort, n, as->f1);
     } else {
         fail_msg("nobody records the metric %s", name);
