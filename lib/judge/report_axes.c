@@ -110,7 +110,8 @@ static struct scale scale_of(const struct canary__axes *axes, int statistic, con
                : most < 120 ? (struct scale){ 1, "s" }
                             : (struct scale){ 1.0 / 60, "min" };
     }
-    return (struct scale){ 1, unit };
+    /* The unit of a value stands above the chart. */
+    return (struct scale){ 1, "" };
 }
 
 void canary__axes_values(const struct canary__axes *axes, int statistic, const char *unit) {
@@ -134,10 +135,8 @@ void canary__axes_values(const struct canary__axes *axes, int statistic, const c
         line(axes, "grid", LEFT, y, RIGHT, y);
         text_begin(axes, "end", LEFT - 6, y + 4);
         canary__text_fixed(axes->out, value * scale.by, decimals);
-        if (scale.unit[0] != '\0' && strlen(scale.unit) <= 3) {
-            canary__text_add(axes->out, " ");
-            canary__text_html(axes->out, scale.unit);
-        }
+        canary__text_add(axes->out, scale.unit[0] != '\0' ? " " : "");
+        canary__text_add(axes->out, scale.unit);
         canary__text_add(axes->out, "</text>");
     }
 }

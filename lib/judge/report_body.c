@@ -39,10 +39,15 @@ static enum canary__cell cell_of_risk(int risk) {
                                         : CANARY__CELL_BAD;
 }
 
-static enum canary__cell cell_of_action(int action) {
-    return action == CANARY_VERDICT_ADVANCE    ? CANARY__CELL_GOOD
-           : action == CANARY_VERDICT_ROLLBACK ? CANARY__CELL_BAD
-                                               : CANARY__CELL_WARN;
+enum canary__cell canary__body_verdict(const canary_verdict *verdict) {
+    if (verdict->size == 0) {
+        return CANARY__CELL_DIM;
+    }
+    /* To hold at the top of the ladder is what was wanted. */
+    return verdict->action == CANARY_VERDICT_ADVANCE || verdict->cause == CANARY_CAUSE_COMPLETE
+               ? CANARY__CELL_GOOD
+           : verdict->action == CANARY_VERDICT_ROLLBACK ? CANARY__CELL_BAD
+                                                        : CANARY__CELL_WARN;
 }
 
 static void add_users(const struct canary__report *report, struct canary__text *text) {
@@ -75,7 +80,7 @@ static void add_policy(const struct canary__report *report, struct canary__text 
 void canary__body_summary(struct canary__page *page, const struct canary__report *report) {
     static const struct canary__column columns[] = {
         { "", CANARY__CELL_TEXT },
-        { "now", CANARY__CELL_LONG },
+        { "", CANARY__CELL_LONG },
     };
     struct canary__text text = { 0 };
 
@@ -93,7 +98,7 @@ void canary__body_summary(struct canary__page *page, const struct canary__report
     } else {
         canary__text_addf(&text, "%s, ", canary_verdict_word(report->latest.action));
         canary__text_time(&text, report->latest.at_ns);
-        canary__page_figure(page, cell_of_action(report->latest.action), &text);
+        canary__page_figure(page, canary__body_verdict(&report->latest), &text);
     }
     canary__page_cell(page, CANARY__CELL_TEXT, "Risk");
     canary__page_cell(page, cell_of_risk(report->latest.risk),
@@ -125,31 +130,38 @@ void canary__body_recommendation(struct canary__page *page, const struct canary_
 
 /* -- rules -- */
 
-static void add_threshold(const canary_rule_result *rule, struct canary__text *text) {
+static void add_threshold(const canary_rule_result *rule, const char *unit,
+                          struct canary__text *text) {
     canary__text_add(text, rule->above ? "above " : "below ");
     if (rule->statistic == CANARY_STATISTIC_BURN) {
         canary__text_number(text, rule->threshold);
-        canary__text_add(text, " times the budget's rate");
+        canary__text_add(text, " times the budget");
     } else if (rule->against == CANARY_AGAINST_LIMIT) {
-        canary__text_value(text, rule->threshold, rule->statistic, rule->unit);
+        canary__text_limit(text, rule->threshold, rule->statistic, unit);
     } else {
         canary__text_number(text, rule->threshold);
-        canary__text_add(text, rule->against == CANARY_AGAINST_BASELINE ? " times the baseline"
-                                                                        : " times the old cohort");
+        canary__text_add(text, rule->against == CANARY_AGAINST_BASELINE ? " times baseline"
+                                                                        : " times old");
     }
 }
 
-static void add_value(const canary_rule_result *rule, double value, struct canary__text *text) {
-    canary__text_value(text, value, rule->statistic, rule->unit);
+/* As it was recorded with; a verdict may not know. */
+static const char *unit_of(const struct canary__report *report, const canary_rule_result *rule) {
+    for (size_t i = 0; rule->unit[0] == '\0' && i < report->metric_count; i++) {
+        if (strcmp(report->metrics[i].name, rule->metric) == 0) {
+            return report->metrics[i].unit;
+        }
+    }
+    return rule->unit;
 }
 
 static void add_ratio(const canary_rule_result *rule, struct canary__text *text) {
-    canary__text_number(text, rule->ratio);
+    canary__text_ratio(text, rule->ratio);
     if (!isnan(rule->low) || !isnan(rule->high)) {
         canary__text_add(text, " (");
-        canary__text_number(text, rule->low);
+        canary__text_ratio(text, rule->low);
         canary__text_add(text, " to ");
-        canary__text_number(text, rule->high);
+        canary__text_ratio(text, rule->high);
         canary__text_add(text, ")");
     }
 }
@@ -183,17 +195,20 @@ static void add_evidence(const canary_rule_result *rule, struct canary__text *te
     }
 }
 
-static void add_rule(struct canary__page *page, const canary_rule_result *rule,
-                     struct canary__text *text) {
+static void add_rule(struct canary__page *page, const struct canary__report *report,
+                     const canary_rule_result *rule, struct canary__text *text) {
+    const char *unit = unit_of(report, rule);
+
     canary__page_cell(page, CANARY__CELL_CODE, rule->name);
     canary__page_cell(page, CANARY__CELL_TEXT, canary_rule_action_name(rule->action));
     canary__page_cell(page, canary__body_state(rule->action, rule->state),
                       canary_rule_state_name(rule->state));
-    add_value(rule, rule->value, text);
+    canary__page_cell(page, CANARY__CELL_LONG, rule->message);
+    canary__text_value(text, rule->value, rule->statistic, unit);
     canary__page_figure(page, CANARY__CELL_NUMBER, text);
-    add_threshold(rule, text);
+    add_threshold(rule, unit, text);
     canary__page_figure(page, CANARY__CELL_TEXT, text);
-    add_value(rule, rule->reference, text);
+    canary__text_value(text, rule->reference, rule->statistic, unit);
     canary__page_figure(page, CANARY__CELL_NUMBER, text);
     add_ratio(rule, text);
     canary__page_figure(page, CANARY__CELL_NUMBER, text);
@@ -205,7 +220,6 @@ static void add_rule(struct canary__page *page, const canary_rule_result *rule,
     canary__page_figure(page, CANARY__CELL_TEXT, text);
     canary__text_p(text, rule->classical_p);
     canary__page_figure(page, CANARY__CELL_NUMBER, text);
-    canary__page_cell(page, CANARY__CELL_LONG, rule->message);
 }
 
 /* A policy that nobody has judged by yet. */
@@ -230,12 +244,12 @@ static void rules_of_policy(struct canary__page *page, const struct canary_polic
 
 void canary__body_rules(struct canary__page *page, const struct canary__report *report) {
     static const struct canary__column columns[] = {
-        { "Rule", CANARY__CELL_CODE },          { "Action", CANARY__CELL_TEXT },
-        { "State", CANARY__CELL_TEXT },         { "Value", CANARY__CELL_NUMBER },
-        { "Threshold", CANARY__CELL_TEXT },     { "Reference", CANARY__CELL_NUMBER },
-        { "Ratio", CANARY__CELL_NUMBER },       { "n new", CANARY__CELL_NUMBER },
-        { "n old", CANARY__CELL_NUMBER },       { "Evidence", CANARY__CELL_TEXT },
-        { "Classical p", CANARY__CELL_NUMBER }, { "In words", CANARY__CELL_LONG },
+        { "Rule", CANARY__CELL_CODE },        { "Action", CANARY__CELL_TEXT },
+        { "State", CANARY__CELL_TEXT },       { "In words", CANARY__CELL_LONG },
+        { "Value", CANARY__CELL_NUMBER },     { "Threshold", CANARY__CELL_TEXT },
+        { "Reference", CANARY__CELL_NUMBER }, { "Ratio", CANARY__CELL_NUMBER },
+        { "n new", CANARY__CELL_NUMBER },     { "n old", CANARY__CELL_NUMBER },
+        { "Evidence", CANARY__CELL_TEXT },    { "Classical p", CANARY__CELL_NUMBER },
     };
     struct canary__text text = { 0 };
 
@@ -256,7 +270,7 @@ void canary__body_rules(struct canary__page *page, const struct canary__report *
     canary__text_clear(&text);
     canary__page_table(page, "rules of the latest verdict", columns, 12);
     for (uint32_t i = 0; i < report->latest.rule_count; i++) {
-        add_rule(page, &report->latest.rules[i], &text);
+        add_rule(page, report, &report->latest.rules[i], &text);
     }
     canary__page_table_end(page);
     canary__page_note(page, "Evidence and the interval of the ratio are valid at every look. The "
@@ -278,7 +292,7 @@ static void add_figure(struct canary__page *page, const struct canary__report_me
     canary__page_figure(page, CANARY__CELL_NUMBER, text);
     canary__text_value(text, fresh, figure->statistic, metric->unit);
     canary__page_figure(page, CANARY__CELL_NUMBER, text);
-    canary__text_number(text, old > 0 ? fresh / old : (double)NAN);
+    canary__text_ratio(text, old > 0 ? fresh / old : (double)NAN);
     canary__page_figure(page, CANARY__CELL_NUMBER, text);
     canary__text_count(text, metric->n[CANARY_OLD]);
     canary__page_figure(page, CANARY__CELL_NUMBER, text);

@@ -43,7 +43,7 @@ struct canary__span canary__chart_span(const struct canary__report *report) {
     return span;
 }
 
-static void head(struct canary__text *out, const char *name, const char *figure) {
+static void head(struct canary__text *out, const char *name, const char *figure, const char *unit) {
     canary__text_add(out, "<figure><h3>");
     if (name[0] != '\0') {
         canary__text_add(out, "<code>");
@@ -51,24 +51,22 @@ static void head(struct canary__text *out, const char *name, const char *figure)
         canary__text_add(out, "</code> ");
     }
     canary__text_html(out, figure);
+    if (unit[0] != '\0' && strcmp(unit, "seconds") != 0) {
+        canary__text_add(out, ", ");
+        canary__text_html(out, unit);
+    }
     canary__text_add(out, "</h3>\n");
 }
 
 /* -- exposure -- */
 
 static double top_of_exposure(const struct canary__report *report) {
-    static const uint32_t tops[] = { 10, 25, 50, 100, 200, 500, 1000, 2500, 5000, 10000 };
-    uint32_t most = 0;
+    uint32_t most = 10;
 
     for (size_t i = 0; i < report->step_count; i++) {
         most = report->steps[i].percentage_bp > most ? report->steps[i].percentage_bp : most;
     }
-    for (size_t i = 0; i < sizeof tops / sizeof tops[0]; i++) {
-        if (most <= tops[i]) {
-            return tops[i] / 10000.0;
-        }
-    }
-    return 1;
+    return fmin(canary__axes_round(0, most / 10000.0), 1);
 }
 
 static void staircase(const struct canary__axes *axes, const struct canary__report *report) {
@@ -213,7 +211,7 @@ static void fit(struct canary__axes *axes, const struct canary__report_series *s
         high = 1;
     }
     /* Rates and durations are read from 0 on; of what lies together far from it the difference counts. */
-    if (low >= 0 && (series->statistic == CANARY_STATISTIC_RATE ||
+    if (low >= 0 && ((series->statistic == CANARY_STATISTIC_RATE && high <= 0.5) ||
                      series->statistic == CANARY_STATISTIC_QUANTILE || low < 0.6 * high)) {
         low = 0;
     }
@@ -315,7 +313,7 @@ void canary__chart_series(const struct canary__report *report, struct canary__sp
     describe(series, CANARY_NEW, &label);
     canary__text_add(&label, ". Old cohort: ");
     describe(series, CANARY_OLD, &label);
-    head(out, series->metric, series->figure);
+    head(out, series->metric, series->figure, series->unit);
     canary__axes_begin(&axes, canary__text_string(&label));
     canary__axes_values(&axes, series->statistic, series->unit);
     canary__axes_times(&axes);
@@ -361,6 +359,20 @@ static void add_w(double ln_w, struct canary__text *out) {
     }
 }
 
+/* Verdicts are stored when they change, and hourly: lines between say less than where they were. */
+static void dots(const struct canary__axes *axes, const struct canary__report_evidence *evidence) {
+    if (evidence->count > ROWS) {
+        return;
+    }
+    canary__text_add(axes->out, "<path class=\"line one dots\" d=\"");
+    for (size_t i = 0; i < evidence->count; i++) {
+        canary__axes_point(axes, "M", canary__axes_x(axes, evidence->points[i].at_ns),
+                           canary__axes_y(axes, evidence->points[i].value[0]));
+        canary__text_add(axes->out, "h.1");
+    }
+    canary__text_add(axes->out, "\"/>");
+}
+
 void canary__chart_evidence(const struct canary__report *report, struct canary__span span,
                             const struct canary__report_evidence *evidence,
                             struct canary__text *out) {
@@ -375,8 +387,7 @@ void canary__chart_evidence(const struct canary__report *report, struct canary__
     if (!isnan(evidence->needed)) {
         add_w(evidence->needed, &label);
     }
-    head(out, evidence->rule, "evidence");
-    canary__text_add(out, "");
+    head(out, evidence->rule, "evidence", "");
     canary__axes_begin(&axes, canary__text_string(&label));
     canary__axes_powers(&axes);
     canary__axes_times(&axes);
@@ -407,6 +418,7 @@ void canary__chart_evidence(const struct canary__report *report, struct canary__
         generation = point->n[0];
     }
     canary__text_add(out, "\"/>");
+    dots(&axes, evidence);
     canary__axes_end(&axes);
     canary__text_addf(out, "<figcaption>%s; ", canary_rule_action_name(evidence->action));
     canary__text_html(out, canary__text_string(&label));

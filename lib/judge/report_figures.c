@@ -231,7 +231,7 @@ static int read_steps(struct canary__report *report, struct reading *reading,
     if (from == 0) {
         return CANARY_OK;
     }
-    report->step_ns = step_for(report->recorded.to_ns - from, report->now_ns - from);
+    report->step_ns = step_for(report->recorded.to_ns - from, report->recorded.to_ns - from);
     query->step_ns = report->step_ns;
     return canary_metrics(report->store, report->rollout.name, query, take_step, reading, &ignored,
                           error);

@@ -38,27 +38,24 @@ static void head(struct canary__page *page, const struct canary__report *report)
 /* The recommendation, before anything else. */
 static void banner(struct canary__page *page, const struct canary__report *report) {
     struct canary__text *out = page->out;
-    const canary_verdict *latest = &report->latest;
-    const char *class = "dim";
-    const char *mark = "\xe2\x80\x93";
-    const char *word = "NOT JUDGED";
+    enum canary__cell kind = canary__body_verdict(&report->latest);
+    const char *word =
+        report->latest.size != 0 ? canary_verdict_word(report->latest.action) : "NOT JUDGED";
+    struct canary__text words = { 0 };
 
-    if (latest->size != 0) {
-        word = canary_verdict_word(latest->action);
-        class = latest->action == CANARY_VERDICT_ADVANCE    ? "good"
-                : latest->action == CANARY_VERDICT_ROLLBACK ? "bad"
-                                                            : "warn";
-        mark = latest->action == CANARY_VERDICT_ADVANCE    ? "\xe2\x9c\x94"
-               : latest->action == CANARY_VERDICT_ROLLBACK ? "\xe2\x9c\x96"
-                                                           : "\xe2\x96\xa0";
+    canary__text_add(&words, report->recommendation);
+    if (words.size > 0 && words.data[0] >= 'a' && words.data[0] <= 'z') {
+        words.data[0] = (char)(words.data[0] - 'a' + 'A');
     }
     canary__text_addf(out,
                       "<div class=\"verdict %s\" id=\"recommendation\" role=\"region\" "
                       "aria-label=\"Recommendation\"><strong><span "
                       "aria-hidden=\"true\">%s</span> %s</strong><p>",
-                      class, mark, word);
-    canary__page_text(page, report->recommendation);
+                      canary__page_class(kind), canary__page_mark(kind), word);
+    canary__page_text(page, canary__text_string(&words));
     canary__text_add(out, "</p></div>\n");
+    out->failed |= words.failed;
+    canary__text_free(&words);
 }
 
 /* The strongest evidence first; what proves nothing is in the table of rules. */
@@ -71,6 +68,16 @@ static double strongest(const struct canary__report_evidence *evidence) {
     return most;
 }
 
+/* What never moved shows nothing. */
+static int is_telling(const struct canary__report_evidence *evidence) {
+    for (size_t i = 1; i < evidence->count; i++) {
+        if (evidence->points[i].value[0] != evidence->points[0].value[0]) {
+            return 1;
+        }
+    }
+    return evidence->count == 1 && evidence->points[0].value[0] > 0;
+}
+
 static void charts_of_evidence(const struct canary__report *report, struct canary__span span,
                                struct canary__text *out) {
     unsigned char done[CANARY_POLICY_RULES_MAX] = { 0 };
@@ -79,7 +86,7 @@ static void charts_of_evidence(const struct canary__report *report, struct canar
         size_t best = report->evidence_count;
 
         for (size_t i = 0; i < report->evidence_count; i++) {
-            if (!done[i] && report->evidence[i].count > 0 &&
+            if (!done[i] && is_telling(&report->evidence[i]) &&
                 (best == report->evidence_count ||
                  strongest(&report->evidence[i]) > strongest(&report->evidence[best]))) {
                 best = i;
@@ -91,6 +98,15 @@ static void charts_of_evidence(const struct canary__report *report, struct canar
         done[best] = 1;
         canary__chart_evidence(report, span, &report->evidence[best], out);
     }
+}
+
+static int any_evidence(const struct canary__report *report) {
+    for (size_t i = 0; i < report->evidence_count; i++) {
+        if (is_telling(&report->evidence[i])) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static void charts(struct canary__page *page, const struct canary__report *report) {
@@ -111,7 +127,7 @@ static void charts(struct canary__page *page, const struct canary__report *repor
         canary__text_add(out, "</div>\n");
         canary__page_section_end(page);
     }
-    if (report->evidence_count > 0) {
+    if (any_evidence(report)) {
         canary__page_section(page, "evidence", "Evidence over time");
         canary__page_note(page, "How strongly what was recorded speaks for what a rule asks. It is "
                                 "valid however often one looks; at the dotted line it is proven. "

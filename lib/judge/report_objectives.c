@@ -9,7 +9,7 @@
 #include "judge/special.h"
 #include "judge/tick.h"
 
-#define SECOND 1e9
+#define MINUTE_NS INT64_C(60000000000)
 #define HOUR_NS INT64_C(3600000000000)
 
 /* -- uptime -- */
@@ -62,24 +62,36 @@ static int take_moment(void *user_data, const canary_metrics_row *row) {
     return 0;
 }
 
-/* How long the step is that begins there: figures grow coarser with their age. */
-static double seconds_of(const struct canary__report *report, int64_t from_ns) {
-    int64_t age = report->now_ns - from_ns;
+/* Figures grow coarser with their age, counted from the newest: each part of the time in steps that all
+ * of it has. */
+struct part {
+    int64_t from_ns;
+    int64_t to_ns;
+    int64_t step_ns;
+};
 
-    return age <= 2 * HOUR_NS ? 10 : age <= 168 * HOUR_NS ? 60 : 3600;
+static void parts_of(const struct canary__report *report, struct part parts[3]) {
+    int64_t newest = report->recorded.to_ns;
+    int64_t minutes = (newest - 168 * HOUR_NS) / HOUR_NS * HOUR_NS;
+    int64_t ticks = (newest - 2 * HOUR_NS) / MINUTE_NS * MINUTE_NS;
+    int64_t from = report->recorded.from_ns;
+
+    parts[0] = (struct part){ from, minutes, HOUR_NS };
+    parts[1] = (struct part){ minutes > from ? minutes : from, ticks, MINUTE_NS };
+    parts[2] = (struct part){ ticks > from ? ticks : from, newest, CANARY_TICK_NS };
 }
 
-static int uptime(struct canary__report *report, struct canary__report_objective *objective,
-                  canary_error *error) {
+static int read_part(struct canary__report *report, const struct part *part,
+                     struct canary__report_objective *objective, double *up, canary_error *error) {
     static const char *const metrics[] = { "error", "timeout" };
     struct moments moments = { NULL, 0, 0, 0 };
     canary_metrics_query query = CANARY_METRICS_QUERY_INIT;
+    double seconds = (double)part->step_ns / 1e9;
     int code = CANARY_OK;
-    double up = 0;
 
-    query.from_ns = report->whole ? 0 : report->from_ns;
-    query.to_ns = report->to_ns;
-    query.step_ns = CANARY_TICK_NS;
+    query.from_ns = part->from_ns;
+    query.to_ns = part->to_ns;
+    query.step_ns = part->step_ns;
     for (int i = 0; code == CANARY_OK && i < 2; i++) {
         query.metric = metrics[i];
         code = canary_metrics(report->store, report->rollout.name, &query, take_moment, &moments,
@@ -92,14 +104,30 @@ static int uptime(struct canary__report *report, struct canary__report_objective
         const struct moment *one = &moments.list[i];
 
         if (one->outcomes > 0) {
-            double seconds = seconds_of(report, one->from_ns);
-
             objective->n += seconds;
-            up += one->bad / one->outcomes < 0.5 ? seconds : 0;
+            *up += one->bad / one->outcomes < 0.5 ? seconds : 0;
+        }
+    }
+    free(moments.list);
+    return code;
+}
+
+static int uptime(struct canary__report *report, struct canary__report_objective *objective,
+                  canary_error *error) {
+    struct part parts[3];
+    int code = CANARY_OK;
+    double up = 0;
+
+    if (report->recorded.from_ns == 0) {
+        return CANARY_OK;
+    }
+    parts_of(report, parts);
+    for (int i = 0; code == CANARY_OK && i < 3; i++) {
+        if (parts[i].from_ns < parts[i].to_ns) {
+            code = read_part(report, &parts[i], objective, &up, error);
         }
     }
     objective->value = objective->n > 0 ? up / objective->n : (double)NAN;
-    free(moments.list);
     return code;
 }
 

@@ -54,6 +54,7 @@ static const char *class_of(enum canary__cell kind) {
 void canary__page_table(struct canary__page *page, const char *caption,
                         const struct canary__column *columns, int count) {
     struct canary__text *out = page->out;
+    int titled = 0;
 
     page->columns = count;
     page->cell = 0;
@@ -61,13 +62,17 @@ void canary__page_table(struct canary__page *page, const char *caption,
         /* Who has no mouse scrolls by keys what can be focused. */
         canary__text_add(out, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"");
         canary__page_text(page, caption);
-        canary__text_add(out, "\"><table><thead><tr>");
         for (int i = 0; i < count; i++) {
+            titled |= columns[i].title[0] != '\0';
+        }
+        canary__text_add(out, titled ? "\"><table>" : "\"><table class=\"facts\">");
+        canary__text_add(out, titled ? "<thead><tr>" : "");
+        for (int i = 0; titled && i < count; i++) {
             canary__text_addf(out, "<th scope=\"col\"%s>", class_of(columns[i].kind));
             canary__page_text(page, columns[i].title);
             canary__text_add(out, "</th>");
         }
-        canary__text_add(out, "</tr></thead><tbody>\n");
+        canary__text_add(out, titled ? "</tr></thead><tbody>\n" : "<tbody>\n");
         return;
     }
     canary__text_add(out, "|");
@@ -84,7 +89,7 @@ void canary__page_table(struct canary__page *page, const char *caption,
 }
 
 /* Readers who do not tell colours apart have the mark; those who do not see it have the word. */
-static const char *mark_of(enum canary__cell kind) {
+const char *canary__page_mark(enum canary__cell kind) {
     switch (kind) {
     case CANARY__CELL_GOOD:
         return "\xe2\x9c\x94"; /* heavy check mark */
@@ -99,7 +104,7 @@ static const char *mark_of(enum canary__cell kind) {
     }
 }
 
-static const char *name_of(enum canary__cell kind) {
+const char *canary__page_class(enum canary__cell kind) {
     return kind == CANARY__CELL_GOOD   ? "good"
            : kind == CANARY__CELL_BAD  ? "bad"
            : kind == CANARY__CELL_WARN ? "warn"
@@ -114,11 +119,11 @@ static int is_plain(const char *text) {
 }
 
 static void content(struct canary__page *page, enum canary__cell kind, const char *text) {
-    const char *mark = mark_of(kind);
+    const char *mark = canary__page_mark(kind);
 
     if (mark != NULL && page->html) {
         canary__text_addf(page->out, "<span class=\"%s\"><span aria-hidden=\"true\">%s</span> ",
-                          name_of(kind), mark);
+                          canary__page_class(kind), mark);
         canary__page_text(page, text);
         canary__text_add(page->out, "</span>");
     } else if (mark != NULL) {

@@ -45,6 +45,10 @@ void canary__page_figure(struct canary__page *page, enum canary__cell kind,
                          struct canary__text *text);
 void canary__page_table_end(struct canary__page *page);
 
+/* How states are marked: a sign (NULL = none), and a class of the style. */
+const char *canary__page_mark(enum canary__cell kind);
+const char *canary__page_class(enum canary__cell kind);
+
 /* Text at the present place. */
 void canary__page_text(struct canary__page *page, const char *text);
 

@@ -46,7 +46,10 @@ static void add_objective(struct canary__page *page,
             objective->met == CANARY__JUDGE_YES ? "met" : "not met");
     }
     canary__text_add(text, asked->above ? "at least " : "at most ");
-    add_objective_value(objective, asked->target, text);
+    canary__text_limit(text, asked->target,
+                       asked->statistic == CANARY__STATISTIC_UPTIME ? CANARY_STATISTIC_RATE
+                                                                    : asked->statistic,
+                       objective->unit);
     canary__page_figure(page, CANARY__CELL_TEXT, text);
     add_objective_value(objective, objective->value, text);
     canary__page_figure(page, CANARY__CELL_NUMBER, text);
@@ -157,6 +160,14 @@ static void add_exposure(const canary_change *change, struct canary__text *text)
     canary__text_bp(text, change->to_percentage_bp);
 }
 
+/* A guard's note is what its verdict says. */
+static const char *rests_on(const struct canary__report_change *one) {
+    return one->evidence == NULL ? ""
+           : strncmp(one->evidence, one->change.note, strlen(one->evidence)) == 0
+               ? "the verdict that the note cites"
+               : one->evidence;
+}
+
 void canary__body_decisions(struct canary__page *page, const struct canary__report *report) {
     static const struct canary__column columns[] = {
         { "Time", CANARY__CELL_TEXT },     { "Revision", CANARY__CELL_NUMBER },
@@ -186,7 +197,7 @@ void canary__body_decisions(struct canary__page *page, const struct canary__repo
         canary__page_figure(page, CANARY__CELL_NUMBER, &text);
         canary__page_cell(page, CANARY__CELL_TEXT, change->by);
         canary__page_cell(page, CANARY__CELL_LONG, change->note);
-        canary__page_cell(page, CANARY__CELL_LONG, one->evidence != NULL ? one->evidence : "");
+        canary__page_cell(page, CANARY__CELL_LONG, rests_on(one));
     }
     canary__page_table_end(page);
     left_out(page, report->changes_left_out, "older changes");

@@ -7,11 +7,12 @@
 static const char canary__report_style[] =
     ":root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--ink:#1b1f24;--dim:#57606a;"
     "--line:#d8dee4;--grid:#e6eaee;--new:#c2500a;--old:#0067a8;--area:#c2500a1f;--good:#0a6b4b;"
-    "--bad:#b3261e;--warn:#8a5a00;--goodbg:#dff3ea;--badbg:#fbe3e1;--warnbg:#fdf0d5}\n"
+    "--bad:#b3261e;--warn:#8a5a00;--goodbg:#dff3ea;--badbg:#fbe3e1;--warnbg:#fdf0d5;--shade:#"
+    "1b1f2440}\n"
     "@media (prefers-color-scheme:dark){:root{--page:#0f1317;--card:#171c22;--ink:#e6e9ed;"
     "--dim:#9aa5b1;--line:#303841;--grid:#262d35;--new:#f0a04b;--old:#6cb8ee;--area:#f0a04b26;"
     "--good:#5fd3a5;--bad:#ff8f85;--warn:#f2c14e;--goodbg:#12362a;--badbg:#43201d;"
-    "--warnbg:#3a2f12}}\n"
+    "--warnbg:#3a2f12;--shade:#000c}}\n"
     "@media print{:root{color-scheme:light;--page:#fff}details{display:none}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"
@@ -33,7 +34,13 @@ static const char canary__report_style[] =
     ".verdict.good{background:var(--goodbg)}.verdict.bad{background:var(--badbg)}"
     ".verdict.warn,.verdict.dim{background:var(--warnbg)}.verdict.dim{background:var(--card)}\n"
     ".good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}.dim{color:var(--dim)}\n"
-    ".scroll{overflow-x:auto;margin:.4rem 0;border:1px solid var(--line);border-radius:.4rem}\n"
+    /* Shadows at the edges tell that there is more beside. */
+    ".scroll{overflow-x:auto;margin:.4rem 0;border:1px solid var(--line);border-radius:.4rem;"
+    "background:linear-gradient(90deg,var(--card) 40%,transparent) 0/2.5rem 100% no-repeat local,"
+    "linear-gradient(270deg,var(--card) 40%,transparent) 100%/2.5rem 100% no-repeat local,"
+    "linear-gradient(90deg,var(--shade),transparent) 0/.9rem 100% no-repeat scroll,"
+    "linear-gradient(270deg,var(--shade),transparent) 100%/.9rem 100% no-repeat scroll}\n"
+    ".facts td{white-space:normal}.facts th{width:9rem}.facts td.long{min-width:0}\n"
     ".scroll:focus-visible,summary:focus-visible{outline:3px solid var(--old);outline-offset:2px}\n"
     "table{border-collapse:collapse;width:100%;font-size:.9rem}\n"
     "th,td{padding:.4rem .7rem;text-align:left;vertical-align:top;white-space:nowrap;"
@@ -63,6 +70,7 @@ static const char canary__report_style[] =
     ".line{fill:none;stroke-width:2.4;stroke-linejoin:round;stroke-linecap:round}\n"
     ".line.new,.line.one{stroke:var(--new)}\n"
     ".line.old{stroke:var(--old);stroke-dasharray:7 5}\n"
+    ".line.one{stroke-width:1.8}.line.dots{stroke-width:5.5}\n"
     ".limit{fill:none;stroke:var(--bad);stroke-width:1.6;stroke-dasharray:2 4}\n"
     "ol.marks{margin:.2rem 0;padding-left:1.8rem;font-size:.9rem}ol.marks li{margin:.35rem 0;"
     "overflow-wrap:anywhere}ol.marks time{color:var(--dim)}\n"
@@ -70,6 +78,7 @@ static const char canary__report_style[] =
     "padding:.3rem 0}details .scroll{max-height:18rem;overflow-y:auto}\n"
     "footer{color:var(--dim);font-size:.875rem;padding-bottom:2rem}\n"
     "@media (max-width:30rem){header,main,footer{padding-left:.7rem;padding-right:.7rem}"
-    "section{padding:.8rem}h1{font-size:1.35rem}}\n";
+    "section{padding:.8rem}h1{font-size:1.35rem}svg text{font-size:16px}"
+    "svg .number{font-size:15px}}\n";
 
 #endif

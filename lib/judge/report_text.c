@@ -2,6 +2,7 @@
 #include "judge/report_text.h"
 
 #include <canary/verdict.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <math.h>
@@ -170,7 +171,11 @@ static void add_ascii(struct canary__text *text, const char *all, const char *at
                       enum target target) {
     char c = *at;
 
-    if (target == HTML && html_entity(c) != NULL) {
+    if (target == HTML && c == ' ' && at > all && isdigit((unsigned char)at[-1]) &&
+        (isdigit((unsigned char)at[1]) || at[1] == '%')) {
+        /* "41 200" and "5 %" are one figure each: no line ends within. */
+        canary__text_add(text, "&nbsp;");
+    } else if (target == HTML && html_entity(c) != NULL) {
         canary__text_add(text, html_entity(c));
     } else if (target == MARKDOWN && (c == '&' || c == '<' || c == '>')) {
         canary__text_add(text, html_entity(c));
@@ -179,7 +184,7 @@ static void add_ascii(struct canary__text *text, const char *all, const char *at
         int links = (c == ':' && at[1] == '/') ||
                     (c == '.' && at - all >= 3 && strncasecmp(at - 3, "www", 3) == 0);
 
-        if (target == MARKDOWN && (links || strchr("\\`*_{}[]()#!|~@$^", c) != NULL)) {
+        if (target == MARKDOWN && (links || strchr("\\`*_[]#!|~@$", c) != NULL)) {
             canary__text_add(text, "\\");
         }
         canary__text_bytes(text, &c, 1);
@@ -238,8 +243,7 @@ void canary__text_count(struct canary__text *text, double count) {
         canary__text_add(text, "-");
     }
     for (int i = 0; i < size; i++) {
-        /* Four digits are read at a glance. */
-        if (i > 0 && size > 4 && (size - i) % 3 == 0) {
+        if (i > 0 && (size - i) % 3 == 0) {
             canary__text_add(text, " ");
         }
         canary__text_bytes(text, &digits[i], 1);
@@ -397,5 +401,27 @@ void canary__text_value(struct canary__text *text, double value, int statistic, 
             canary__text_add(text, " ");
             canary__text_plain(text, unit);
         }
+    }
+}
+
+void canary__text_limit(struct canary__text *text, double value, int statistic, const char *unit) {
+    if (statistic == CANARY_STATISTIC_RATE && !isnan(value)) {
+        /* A limit is shown as it was given: 99.95 % is not 99.950 %. */
+        add_double(text, "%.*g", 7, value * 100);
+        canary__text_add(text, " %");
+    } else if ((statistic == CANARY_STATISTIC_QUANTILE || strcmp(unit, "seconds") == 0) &&
+               value > 0 && value < 120) {
+        add_double(text, "%.*g", 7, value < 1 ? value * 1e3 : value);
+        canary__text_add(text, value < 1 ? " ms" : " s");
+    } else {
+        canary__text_value(text, value, statistic, unit);
+    }
+}
+
+void canary__text_ratio(struct canary__text *text, double ratio) {
+    if (isnan(ratio)) {
+        canary__text_add(text, "-");
+    } else {
+        add_double(text, "%.*g", 3, ratio);
     }
 }

@@ -29,6 +29,8 @@ def candidates(store):
         ("canaryctl baseline ", {"capture", "show", "compare"}, True),
         ("canaryctl record --cohort ", {"new", "old"}, True),
         ("canaryctl import --format ", {"json", "csv"}, True),
+        ("canaryctl report --format ", {"md", "json", "html"}, True),
+        ("canaryctl report --period ", {"day", "week", "final"}, True),
         ("canaryctl metrics --by", {"--by", "--by-stage"}, True),
         ("canaryctl completion ", {"bash", "zsh", "fish"}, True),
         (f"canaryctl --db {db} --rollout ", {"alpha", "beta"}, True),

@@ -172,6 +172,12 @@ const struct command commands_table[] = {
       TAKES(OPTION_BASE_RATE, OPTION_SHARE, OPTION_RATIO, OPTION_MARGIN, OPTION_ALPHA,
             OPTION_DESIGN_EFFECT, OPTION_PER_SECOND),
       WORDS_ANY, 0, 1, 0, plan_run },
+    { "report", "[ROLLOUT] [--period PERIOD] [--format FORMAT] [--output FILE]",
+      "tell what happened: rules, figures, incidents, decisions, and what to do next",
+      "Markdown unless --format says json or html, or the file's name ends so. The HTML is "
+      "one file with charts, which loads nothing and can be sent around.",
+      "--db app.db report checkout --period week --output report.html",
+      TAKES(OPTION_PERIOD, OPTION_FORMAT), WORDS_ANY, 0, 1, 0, report_run },
     { "guard", "[ROLLOUT | --all] [--once] [--observe] [--interval T]",
       "judge a rollout and act on the verdict: roll back, hold, advance",
       "A line for each verdict that differs from the one before, and for each change. Any number "

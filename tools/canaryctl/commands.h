@@ -84,6 +84,7 @@ int policy_show_run(struct session *session, int count, char **words);
 int policy_diff_run(struct session *session, int count, char **words);
 int policy_remove_run(struct session *session, int count, char **words);
 int plan_run(struct session *session, int count, char **words);
+int report_run(struct session *session, int count, char **words);
 int guard_run(struct session *session, int count, char **words);
 int verify_run(struct session *session, int count, char **words);
 int accept_run(struct session *session, int count, char **words);

@@ -102,6 +102,8 @@ static const char *offer_value(enum option_value value) {
         return "new old";
     case VALUE_INPUT:
         return "json csv";
+    case VALUE_PERIOD:
+        return "day week final";
     case VALUE_NONE:
     case VALUE_ANY:
     case VALUE_FILE:
@@ -115,6 +117,9 @@ static void add_group_case(struct text *out, const char *first) {
     add_second_words(out, first);
     text_add(out, "\" ;;\n");
 }
+
+/* --format is one option with other words for reports. */
+#define REPORT_FORMATS "[[ $command == report ]] && offer=\"md json html\"; "
 
 static void add_group_name(struct text *out, const char *first) {
     text_addf(out, "|%s", first);
@@ -175,8 +180,9 @@ static void add_common(struct text *out) {
         text_add(out, "    ");
         if (entry->letter != 0)
             text_addf(out, "-%c|", entry->letter);
-        text_addf(out, "--%s) offer=\"%s\"; return ;;\n", entry->name,
-                  entry->value == VALUE_FILE ? "FILES" : offer_value(entry->value));
+        text_addf(out, "--%s) offer=\"%s\"; %sreturn ;;\n", entry->name,
+                  entry->value == VALUE_FILE ? "FILES" : offer_value(entry->value),
+                  entry->value == VALUE_INPUT ? REPORT_FORMATS : "");
     }
     text_add(out, "    esac\n"
                   "    if [[ $current == -* ]]; then\n"
@@ -286,7 +292,10 @@ static void add_fish_option(struct text *out, int id, const char *condition) {
     else if (entry->value == VALUE_COHORT)
         text_add(out, " -a 'new old'");
     else if (entry->value == VALUE_INPUT)
-        text_add(out, " -a 'json csv'");
+        text_add(out,
+                 strstr(condition, "report") != NULL ? " -a 'md json html'" : " -a 'json csv'");
+    else if (entry->value == VALUE_PERIOD)
+        text_add(out, " -a 'day week final'");
     text_add(out, " -d ");
     add_fish_quoted(out, entry->help);
     text_add(out, "\n");

@@ -79,7 +79,9 @@ const struct option_entry options_table[OPTION_COUNT] = {
     [OPTION_KEY] = { "key", 0, "NAME", VALUE_ANY, NULL,
                      "name of this delivery: the same one again counts nothing twice" },
     [OPTION_FORMAT] = { "format", 0, "FORMAT", VALUE_INPUT, NULL,
-                        "json (an object a line, or an array) or csv (with a header)" },
+                        "import: json (an object a line, or an array) or csv (with a header); "
+                        "report: "
+                        "md, json or html" },
     [OPTION_DECLARE] = { "declare", 0, NULL, VALUE_NONE, NULL,
                          "let rows declare metrics that are not known yet" },
     [OPTION_DAYS] = { "days", 0, "N", VALUE_ANY, NULL, "the last N days; default 7" },
@@ -99,6 +101,8 @@ const struct option_entry options_table[OPTION_COUNT] = {
                                "how far requests of one user go together; default 1, not at all" },
     [OPTION_PER_SECOND] = { "per-second", 0, "N", VALUE_ANY, NULL,
                             "requests of both cohorts in a second" },
+    [OPTION_PERIOD] = { "period", 0, "PERIOD", VALUE_PERIOD, NULL,
+                        "day, week or final: the last 24 hours, 7 days, or all; default final" },
     [OPTION_DIGEST] = { "digest", 0, "SHA256", VALUE_ANY, NULL,
                         "the policy of this digest, one that ever was in force" },
     [OPTION_TEXT] = { "text", 0, NULL, VALUE_NONE, NULL, "print the text as it was set" },

@@ -64,6 +64,7 @@ enum option_id {
     OPTION_ALPHA,
     OPTION_DESIGN_EFFECT,
     OPTION_PER_SECOND,
+    OPTION_PERIOD,
     OPTION_DIGEST,
     OPTION_TEXT,
     OPTION_ONCE,
@@ -100,7 +101,8 @@ enum option_value {
     VALUE_FORMAT,
     VALUE_FLAG,
     VALUE_COHORT,
-    VALUE_INPUT
+    VALUE_INPUT,
+    VALUE_PERIOD
 };
 
 struct option_entry {

@@ -31,7 +31,10 @@ static void find_login(struct session *session) {
 
 int session_begin(struct session *session) {
     const char *format = session_value(session, OPTION_OUTPUT);
-    if (format != NULL && strcmp(format, "json") != 0 && strcmp(format, "table") != 0)
+    /* There it may be a file. */
+    bool any =
+        session->command->run == report_run && !session->options.from_environment[OPTION_OUTPUT];
+    if (format != NULL && !any && strcmp(format, "json") != 0 && strcmp(format, "table") != 0)
         return say_usage(session->command, "%s \"%s\" is no format: table or json",
                          session->options.from_environment[OPTION_OUTPUT] ? "CANARY_OUTPUT"
                                                                           : "--output",
