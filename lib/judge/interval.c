@@ -10,6 +10,10 @@ static const double farthest = 4;
 
 enum { HALVINGS = 60 };
 
+/* Of the ends: from -farthest to farthest. */
+static const double grid = 0x1p-14;
+enum { GRID_LAST = 131072, GRID_WIDEST = 1 << 17 };
+
 void canary__judge_curve_start(struct canary__judge_curve *curve) {
     *curve = (struct canary__judge_curve){ .value = { 0 } };
 }
@@ -138,18 +142,83 @@ static double most_likely(const struct canary__judge_curve *curve) {
     return exp(low + (high - low) / 2);
 }
 
+static int is_sound(const struct canary__judge_curve *curve) {
+    for (int i = 0; i < CANARY__JUDGE_CURVE_POINTS; i++) {
+        if (!isfinite(curve->value[i]) || !isfinite(curve->slope[i]) || !isfinite(curve->bend[i])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* -- ends on the grid -- */
+
+void canary__judge_ends_start(struct canary__judge_ends *ends) {
+    ends->low_at = ends->high_at = CANARY__JUDGE_ENDS_START;
+    ends->low = ends->high = NAN;
+}
+
+/* The grid from the side where ratios are refuted: its point 0 is -farthest for the low end, farthest for
+ * the high one. */
+static double point_of(int32_t at, int sign) {
+    return sign * (grid * at - farthest);
+}
+
+static int is_refuted(const struct canary__judge_curve *curve, double threshold, int32_t at,
+                      int sign) {
+    return ln_e(curve, point_of(at, sign), sign) >= threshold;
+}
+
+/* The last point that is refuted, -1 for none: by steps that double from `near`, then by halves. */
+static int32_t last_refuted(const struct canary__judge_curve *curve, double threshold, int32_t near,
+                            int sign) {
+    int32_t refuted = -1;
+    int32_t possible = GRID_LAST + 1;
+    int32_t at = near < 0 ? 0 : near > GRID_LAST ? GRID_LAST : near;
+
+    for (int32_t step = 1; step <= GRID_WIDEST && at > refuted && at < possible; step *= 2) {
+        if (is_refuted(curve, threshold, at, sign)) {
+            refuted = at;
+            at = possible - refuted > step ? refuted + step : possible - 1;
+        } else {
+            possible = at;
+            at = possible - refuted > step ? possible - step : refuted + 1;
+        }
+    }
+    while (possible - refuted > 1) {
+        int32_t middle = refuted + (possible - refuted) / 2;
+
+        if (is_refuted(curve, threshold, middle, sign)) {
+            refuted = middle;
+        } else {
+            possible = middle;
+        }
+    }
+    return refuted;
+}
+
+int canary__judge_curve_ends(const struct canary__judge_curve *curve, double alpha,
+                             struct canary__judge_ends *ends) {
+    double threshold = log(2 / alpha);
+
+    ends->low = ends->high = NAN;
+    if (!(alpha > 0) || !(alpha < 1) || !is_sound(curve)) {
+        return CANARY__JUDGE_UNKNOWN;
+    }
+    ends->low_at = last_refuted(curve, threshold, ends->low_at, 1);
+    ends->high_at = last_refuted(curve, threshold, ends->high_at, -1);
+    ends->low = ends->low_at < 0 ? 0 : exp(point_of(ends->low_at, 1));
+    ends->high = ends->high_at < 0 ? INFINITY : exp(point_of(ends->high_at, -1));
+    return CANARY__JUDGE_YES;
+}
+
 int canary__judge_curve_interval(const struct canary__judge_curve *curve, double alpha,
                                  struct canary__judge_interval *interval) {
     double threshold = log(2 / alpha);
 
     interval->low = interval->estimate = interval->high = NAN;
-    if (!(alpha > 0) || !(alpha < 1)) {
+    if (!(alpha > 0) || !(alpha < 1) || !is_sound(curve)) {
         return CANARY__JUDGE_UNKNOWN;
-    }
-    for (int i = 0; i < CANARY__JUDGE_CURVE_POINTS; i++) {
-        if (!isfinite(curve->value[i]) || !isfinite(curve->slope[i]) || !isfinite(curve->bend[i])) {
-            return CANARY__JUDGE_UNKNOWN;
-        }
     }
     interval->low = end_of(curve, threshold, 1);
     interval->high = end_of(curve, threshold, -1);

@@ -15,6 +15,8 @@
 #ifndef CANARY__JUDGE_INTERVAL_H
 #define CANARY__JUDGE_INTERVAL_H
 
+#include <stdint.h>
+
 #include "judge/evidence.h"
 
 enum {
@@ -46,6 +48,23 @@ int canary__judge_curve_add(struct canary__judge_curve *curve,
  * a rule whose margin was changed need not begin anew. */
 double canary__judge_curve_above(const struct canary__judge_curve *curve, double margin);
 double canary__judge_curve_below(const struct canary__judge_curve *curve, double margin);
+
+/* Where the ends are, in steps of a grid of ln r that is 2^-14 wide (0.006 % of the ratio): each is the last
+ * refuted point, so that the interval is at most a step too wide. A search that begins where the ends were
+ * a tick ago takes a few looks at the curve instead of over a hundred; what it finds does not depend
+ * on where it begins. */
+struct canary__judge_ends {
+    int32_t low_at; /* CANARY__JUDGE_ENDS_START at first */
+    int32_t high_at;
+    double low; /* as in the interval; NaN before the first search */
+    double high;
+};
+enum { CANARY__JUDGE_ENDS_START = 65536 };
+
+void canary__judge_ends_start(struct canary__judge_ends *ends);
+/* As canary__judge_curve_interval(), without the estimate. */
+int canary__judge_curve_ends(const struct canary__judge_curve *curve, double alpha,
+                             struct canary__judge_ends *ends);
 
 /* Two-sided, alpha/2 a side. UNKNOWN when alpha is not between 0 and 1 or the curve is damaged. */
 int canary__judge_curve_interval(const struct canary__judge_curve *curve, double alpha,

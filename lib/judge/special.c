@@ -42,7 +42,10 @@ double canary__judge_log_mean(const double *x, size_t count) {
         return high;
     }
     for (size_t i = 0; i < count; i++) {
-        sum += exp(x[i] - high);
+        /* Beside exp(0) the rest is nothing, and takes exp() long: it sets errno. */
+        if (x[i] - high > -700) {
+            sum += exp(x[i] - high);
+        }
     }
     return high + log(sum / (double)count);
 }

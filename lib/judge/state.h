@@ -29,10 +29,9 @@ struct canary__proof {
     struct canary__judge_sums old;
     double ticks;        /* that were added */
     double highest_ln_w; /* -INFINITY at first */
-    double
-        known; /* QUANTILE: the old cohort's known before the next tick, seconds; F1: its F1; NaN at first */
-    double near
-        [2]; /* where the interval's ends were looked for last; speeds up, and changes nothing */
+    /* Of the old cohort, before the next tick: QUANTILE: it, in seconds; F1: it. NaN at first. */
+    double known;
+    struct canary__judge_ends ends; /* of the curve's interval as the curve stands; not stored */
 };
 
 struct canary__rule_state {

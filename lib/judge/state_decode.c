@@ -313,7 +313,8 @@ static void state_anew(struct canary__state *state, const struct canary_policy *
     }
 }
 
-static void fill_rules(struct canary__state *state, struct stored *stored) {
+static void fill_rules(struct canary__state *state, const struct canary_policy *policy,
+                       struct stored *stored) {
     for (uint32_t i = 0; i < state->rule_count; i++) {
         struct canary__rule_state *to = &state->rules[i];
         struct stored_rule *rule = rule_of(stored, &to->question, to->proof != NULL);
@@ -337,6 +338,10 @@ static void fill_rules(struct canary__state *state, struct stored *stored) {
             struct reader from = rule->proof;
 
             get_proof(&from, rule->shape, to->proof);
+            if (to->proof->ticks > 0 && canary__proof_has_curve(&policy->rules[i])) {
+                canary__judge_curve_ends(&to->proof->curve, policy->rules[i].alpha,
+                                         &to->proof->ends);
+            }
         }
         to->state = rule->state;
         to->since_ns = rule->since_ns;
@@ -435,7 +440,7 @@ int canary__state_decode(struct canary__state *state, const struct canary_policy
                                   from.wrong);
     }
     get_numbers(&stored.numbers, state);
-    fill_rules(state, &stored);
+    fill_rules(state, policy, &stored);
     fill_splits(state, stored.splits);
     fill_recents(state, stored.recents);
     canary__halves_know(state, policy);

@@ -16,7 +16,7 @@ void canary__proof_start(struct canary__proof *proof) {
     canary__judge_evidence_start(&proof->evidence);
     canary__judge_curve_start(&proof->curve);
     proof->highest_ln_w = -INFINITY;
-    proof->near[0] = proof->near[1] = NAN;
+    canary__judge_ends_start(&proof->ends);
     /* Of the old cohort, which a new percentage does not change. */
     proof->known = known;
 }
@@ -65,7 +65,7 @@ static double margin_of_ratio(const struct canary__proof *proof, const struct ca
     }
 }
 
-static int has_curve(const struct canary__rule *rule) {
+int canary__proof_has_curve(const struct canary__rule *rule) {
     return rule->against == CANARY_AGAINST_OLD && rule->statistic != CANARY_STATISTIC_MEAN &&
            rule->statistic != CANARY_STATISTIC_QUANTILE && rule->statistic != CANARY_STATISTIC_F1;
 }
@@ -142,8 +142,9 @@ static int add_counts(struct canary__proof *proof, const struct canary__rule *ru
     proof->totals.k_old += tick.old.k;
     if (said == CANARY__JUDGE_YES) {
         canary__judge_evidence_add(&proof->evidence, &step, proof->ticks < planned_ticks);
-        if (has_curve(rule)) {
+        if (canary__proof_has_curve(rule)) {
             canary__judge_curve_add(&proof->curve, &tick, effect);
+            canary__judge_curve_ends(&proof->curve, rule->alpha, &proof->ends);
         }
     }
     know_f1(proof, rule);

@@ -118,22 +118,6 @@ static void interval_of_means(const struct canary__proof *proof, const struct ca
     }
 }
 
-static void interval_of_shares(const struct canary__proof *proof, const struct canary__rule *rule,
-                               canary_rule_result *out) {
-    struct canary__judge_interval interval;
-
-    /* Of F1 the curve would be that of q, and of quantiles that of how many are above: ratios of something
-     * else than what the rule is about. */
-    if (rule->statistic == CANARY_STATISTIC_QUANTILE || rule->statistic == CANARY_STATISTIC_F1 ||
-        !(proof->ticks > 0)) {
-        return;
-    }
-    if (canary__judge_curve_interval(&proof->curve, rule->alpha, &interval) == CANARY__JUDGE_YES) {
-        out->low = interval.low;
-        out->high = interval.high;
-    }
-}
-
 static struct canary__reading totals_of(const struct canary__proof *proof, int is_mean) {
     struct canary__reading sum = { { 0 }, { 0 }, { 0 } };
 
@@ -171,7 +155,8 @@ static void proof_of(const struct canary__state *state, const struct canary_poli
         out->classical_p = classical_means(&proof->fresh, &proof->old);
         interval_of_means(proof, rule, out->design_effect, out);
     } else {
-        interval_of_shares(proof, rule, out);
+        out->low = proof->ends.low;
+        out->high = proof->ends.high;
     }
 }
 

@@ -256,7 +256,7 @@ static void impossible_ticks_poison_nothing(void **unused) {
         assert_int_equal(world.state.rules[0].state, CANARY_STATE_CLEAR);
     }
     assert_memory_equal(world.state.rules[0].proof, good.state.rules[0].proof,
-                        offsetof(struct canary__proof, near));
+                        offsetof(struct canary__proof, ends));
     /* A kind that the rule does not fit. */
     world_share(&world, "error", 50, 1, 950, 19);
     world_metric(&world, "error")->kind = CANARY_METRIC_SCORE;

@@ -173,6 +173,57 @@ static void other_metrics_take_the_largest_design_effect(void **unused) {
     world_close(&world);
 }
 
+/* -- intervals of ratios -- */
+
+/* A search that begins anywhere finds the same point of the grid, next to the end that is found exactly
+ * and outside of it. */
+static void ends_do_not_depend_on_where_they_are_sought(void **unused) {
+    static const double step = 0x1p-14 * 1.001;
+    uint64_t seed = random_seed();
+    struct canary__judge_curve curve;
+
+    (void)unused;
+    canary__judge_curve_start(&curve);
+    for (int i = 0; i < 400; i++) {
+        struct canary__judge_tick tick = {
+            .fresh = { 1000, floor(random_uniform(&seed) * (i < 200 ? 3 : 100)) },
+            .old = { 1000, i < 100 ? 0 : floor(random_uniform(&seed) * 30) },
+        };
+        struct canary__judge_interval exact;
+        struct canary__judge_ends ends[3];
+
+        canary__judge_curve_add(&curve, &tick, 1);
+        assert_int_equal(canary__judge_curve_interval(&curve, 0.05, &exact), CANARY__JUDGE_YES);
+        canary__judge_ends_start(&ends[0]);
+        ends[1].low_at = ends[1].high_at = -1;
+        ends[2].low_at = (int32_t)(random_next(&seed) % 140000);
+        ends[2].high_at = INT32_MAX;
+        for (int j = 0; j < 3; j++) {
+            assert_int_equal(canary__judge_curve_ends(&curve, 0.05, &ends[j]), CANARY__JUDGE_YES);
+            assert_true(ends[j].low == ends[0].low && ends[j].high == ends[0].high);
+        }
+        if (exact.low > 0) {
+            assert_true(log(exact.low) - log(ends[0].low) >= -1e-12);
+            assert_true(log(exact.low) - log(ends[0].low) <= step);
+        } else {
+            assert_true(ends[0].low == 0);
+        }
+        if (exact.high < INFINITY) {
+            assert_true(log(ends[0].high) - log(exact.high) >= -1e-12);
+            assert_true(log(ends[0].high) - log(exact.high) <= step);
+        } else {
+            assert_true(isinf(ends[0].high));
+        }
+    }
+    curve.bend[3] = NAN;
+    {
+        struct canary__judge_ends ends = { 0, 0, 1, 1 };
+
+        assert_int_equal(canary__judge_curve_ends(&curve, 0.05, &ends), CANARY__JUDGE_UNKNOWN);
+        assert_true(isnan(ends.low) && isnan(ends.high));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f1_is_judged_by_what_was_known_before),
@@ -180,6 +231,7 @@ int main(void) {
         cmocka_unit_test(what_is_known_of_quantiles_follows_the_day),
         cmocka_unit_test(means_are_proven),
         cmocka_unit_test(other_metrics_take_the_largest_design_effect),
+        cmocka_unit_test(ends_do_not_depend_on_where_they_are_sought),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
