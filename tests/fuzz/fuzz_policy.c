@@ -209,8 +209,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct fuzz_stream stream = { data, size };
 
     read_text((const char *)data, size);
-    do {
+    for (int made = 0; made < 8 && (made == 0 || stream.left > 0); made++) {
         read_made(&stream);
-    } while (stream.left > 0);
+    }
     return 0;
 }

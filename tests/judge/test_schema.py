@@ -13,7 +13,8 @@ import re
 import subprocess
 import sys
 
-PARSER, SCHEMA, EXAMPLES = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
+PARSER = sys.argv[1]
+SCHEMA, PAGE, EXAMPLES = (pathlib.Path(name) for name in sys.argv[2:5])
 
 # Words of the reader about what no schema can say.
 BEYOND = re.compile("|".join([
@@ -140,9 +141,28 @@ def keys_are_the_same(schema):
             failed(f"keys of {place or 'the policy'}", f"only one of both has {known ^ set(part['properties'])}")
 
 
+def page_has_every_key(schema):
+    """docs/policy.md has a row for each key, with the default that the schema names."""
+    sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    parts = {"The policy": schema, "A stage": schema["$defs"]["stage"], "A rule": schema["$defs"]["rule"],
+             "An objective": schema["$defs"]["objective"]}
+    for title, part in parts.items():
+        section = [text for text in sections if text.startswith(title + "\n")][0]
+        rows = [line.split(" | ") for line in section.splitlines() if line.startswith("| `")]
+        for key, value in part["properties"].items():
+            row = [cells for cells in rows if f"`{key}`" in cells[0]]
+            if not row:
+                failed(f"{PAGE.name}, {title}: there is no {key}")
+            elif "default" in value and json.dumps(value["default"]) not in row[0][2]:
+                failed(f"{PAGE.name}, {title}: the default of {key} is {value['default']!r}", row[0][2])
+            elif key in part.get("required", ()) and row[0][2] != "required":
+                failed(f"{PAGE.name}, {title}: {key} is required", row[0][2])
+
+
 def main():
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     keys_are_the_same(schema)
+    page_has_every_key(schema)
     examples = sorted(EXAMPLES.glob("*.json"))
     if len(examples) < 4:
         failed(f"{EXAMPLES} has {len(examples)} policies")
@@ -162,7 +182,9 @@ def main():
             failed(f"{path.name} does not satisfy the schema", error.message, error.json_path)
     seed = int(os.environ.get("CANARY_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
     print(f"CANARY_TEST_SEED={seed}")
-    cases = list(cases_of(schema, random.Random(seed)))
+    chooser = random.Random(seed)
+    cases = list(cases_of(schema, chooser))
+    cases = chooser.sample(cases, 10000)
     tally = {"both accept": 0, "both refuse": 0, "only the reader refuses": 0}
     for case, problems in zip(copy.deepcopy(cases), read(cases)):
         fits = validator.is_valid(case)
@@ -173,7 +195,7 @@ def main():
             failed("refused by the reader alone, for what a schema could say", json.dumps(case), *problems)
         tally["both accept" if not problems else "only the reader refuses" if fits else "both refuse"] += 1
     print(", ".join(f"{what}: {count}" for what, count in tally.items()))
-    if min(tally.values()) < 50:
+    if min(tally.values()) < 20:
         failed("the cases are one-sided")
     return 1 if failures else 0
 
