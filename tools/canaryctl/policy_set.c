@@ -98,7 +98,7 @@ static void say_change(const struct session *session, struct change *run,
     report.what = what->data;
     report.exposure_known = true;
     report.from_effective_bp = report.to_effective_bp = state_effective_elsewhere(before);
-    if (undo) {
+    if (undo && !report.dry_run) {
         add_undo(session, before, &run->made, &back);
         report.undo = back.data;
     }

@@ -102,6 +102,24 @@ static json_t *side_json(const struct diff *words, enum diff_side side) {
     return array;
 }
 
+/* Rules and settings that differ. The line with the name and the digest differs whenever the text does. */
+static void add_words(const struct diff *words, struct text *out) {
+    bool any = false;
+    for (size_t i = 0; i < words->count; i++) {
+        const struct diff_line *line = &words->lines[i];
+        if (line->side == DIFF_BOTH || strncmp(line->text, "policy ", 7) == 0)
+            continue;
+        text_addf(out, "%s%s%c ", any ? "" : "\nin words\n",
+                  say_begin(line->side == DIFF_OLD ? SAY_BAD : SAY_GOOD),
+                  line->side == DIFF_OLD ? '-' : '+');
+        text_safe(out, line->text, line->size);
+        text_addf(out, "%s\n", say_end());
+        any = true;
+    }
+    if (!any)
+        text_add(out, "\nin words: the same\n");
+}
+
 static void say_difference(const struct session *session, const canary_policy *in_force,
                            const canary_policy *file, const char *name) {
     struct text old_words = { 0 };
@@ -135,17 +153,7 @@ static void say_difference(const struct session *session, const canary_policy *i
         text_safe_string(&out, name);
         text_add(&out, "\n");
         text_bytes(&out, unified.data, unified.size);
-        text_add(&out, words.different ? "\nin words\n" : "\nin words: the same\n");
-        for (size_t i = 0; i < words.count; i++) {
-            const struct diff_line *line = &words.lines[i];
-            /* The digest differs whenever the text does. */
-            if (line->side == DIFF_BOTH || strncmp(line->text, "policy ", 7) == 0)
-                continue;
-            text_addf(&out, "%s%c ", say_begin(line->side == DIFF_OLD ? SAY_BAD : SAY_GOOD),
-                      line->side == DIFF_OLD ? '-' : '+');
-            text_safe(&out, line->text, line->size);
-            text_addf(&out, "%s\n", say_end());
-        }
+        add_words(&words, &out);
         say_text(&out);
         text_free(&out);
     }
