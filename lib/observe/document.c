@@ -105,7 +105,7 @@ static void tell(char text[48], int present, uint64_t version) {
     if (present) {
         snprintf(text, 48, "version %llu", (unsigned long long)version);
     } else {
-        snprintf(text, 48, "none");
+        memcpy(text, "none", sizeof "none");
     }
 }
 

@@ -400,7 +400,8 @@ def help_texts(store):
                 "baseline compare", "create", "list", "status", "advance", "rollback", "set", "history", "explain",
                 "decide", "override add", "override remove", "override list", "flag list",
                 "flag on", "flag off", "verify", "accept", "doctor", "completion", "help", "plan", "watch",
-                "policy check", "policy set", "policy show", "policy diff", "policy remove"]
+                "policy check", "policy set", "policy show", "policy diff", "policy remove", "evaluate",
+                "recommend", "approve", "decide-log", "guard", "report"]
     for command in commands:
         check(f"\n  {command}" in text, f"--help lists {command}")
         one = store.good(*command.split(), "--help", db=False).out
