@@ -136,7 +136,7 @@ static void add_threshold(const canary_rule_result *rule, const char *unit,
     if (rule->statistic == CANARY_STATISTIC_BURN) {
         canary__text_number(text, rule->threshold);
         canary__text_add(text, " times the budget");
-    } else if (rule->against == CANARY_AGAINST_LIMIT) {
+    } else if (rule->against != CANARY_AGAINST_OLD && rule->against != CANARY_AGAINST_BASELINE) {
         canary__text_limit(text, rule->threshold, rule->statistic, unit);
     } else {
         canary__text_number(text, rule->threshold);
