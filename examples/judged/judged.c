@@ -38,16 +38,21 @@ static void on_event(void *user_data, const canary_guard_event *event) {
         atomic_store(&scenario->shared->complete, 1);
     }
 
-    if (event->type == CANARY_EVENT_VERDICT || event->type == CANARY_EVENT_ACTION) {
+    if (event->type == CANARY_EVENT_ACTION) {
         const canary_verdict *verdict = event->verdict;
 
         say_time(scenario, event->at_ns);
         printf("%6.2f %%  %-8s %s\n", verdict->percentage_bp / 100.0,
-               event->type == CANARY_EVENT_ACTION ? "ACTS" : canary_verdict_word(verdict->action),
-               event->message);
-        for (uint32_t i = 0; event->type == CANARY_EVENT_ACTION && i < verdict->rule_count; i++) {
+               canary_verdict_word(verdict->action), event->message);
+        for (uint32_t i = 0; i < verdict->rule_count; i++) {
             printf("%22s %s: %s\n", "", verdict->rules[i].name, verdict->rules[i].message);
         }
+    } else if (event->type == CANARY_EVENT_VERDICT &&
+               event->verdict->action == CANARY_VERDICT_HOLD) {
+        /* The others are followed by what was done about them. */
+        say_time(scenario, event->at_ns);
+        printf("%6.2f %%  %-8s %s\n", event->verdict->percentage_bp / 100.0, "HOLD",
+               event->message);
     } else if (event->type == CANARY_EVENT_ERROR) {
         say_time(scenario, event->at_ns);
         printf("%6s    %-8s %s\n", "", "ERROR", event->message);

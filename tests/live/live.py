@@ -10,6 +10,7 @@ hour without a difference passes without a rollback.
 """
 import http.server
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -116,6 +117,9 @@ def healthy(canaryctl, judged, policy, directory):
 def main(canaryctl, judged, policy):
     with tempfile.TemporaryDirectory(prefix="canary-live-") as scratch:
         harmful(canaryctl, judged, policy, pathlib.Path(scratch))
+    # Time goes faster than disks do there.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="canary-live-", dir=memory) as scratch:
         healthy(canaryctl, judged, policy, pathlib.Path(scratch))
     return 1 if failures else 0
 
