@@ -128,6 +128,12 @@ static void limits_are_proven_of_their_cohort(void **unused) {
                " \"evidence\", \"action\": \"rollback\"},"
                "{\"name\": \"under\", \"metric\": \"error\", \"below\": \"1%\", \"proof\":"
                " \"evidence\", \"action\": \"require\", \"cohort\": \"old\"}");
+    /* 5 of the new cohort, whose 1 the first rule needs; of the old one 100 must be there. */
+    world_share_ticks(&world, 1, "error", 5, 0, 90, 0);
+    assert_int_equal(world_says(&world), CANARY_STATE_CLEAR);
+    assert_int_equal(world.state.rules[1].state, CANARY_STATE_UNKNOWN);
+    world_share_ticks(&world, 1, "error", 5, 0, 10, 0);
+    assert_int_equal(world.state.rules[1].state, CANARY_STATE_UNMET);
     world_share_ticks(&world, 20, "error", 100, 3, 5000, 20);
     assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
     assert_true(isnan(world_result(&world).reference) && isnan(world_result(&world).low));

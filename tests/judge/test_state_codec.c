@@ -63,7 +63,7 @@ static void fill(struct world *world, uint64_t history, int i) {
             double n = floor(n_old / 2);
 
             world_metric(world, "error")->half[half] =
-                (struct canary__judge_share){ n, count(&seed, n, 0.05) };
+                (struct canary__judge_share){ n, count(&seed, n, half == 0 ? 0.05 : 0.15) };
         }
     }
     world_share(world, "hit", n_new, count(&seed, n_new, 0.8), n_old, count(&seed, n_old, 0.8));
@@ -104,6 +104,35 @@ static void live(struct world *world, uint64_t history, int i) {
     }
 }
 
+/* Field by field: what is written of both alike may still be wrong. */
+static void are_same(const struct canary__state *a, const struct canary__state *b) {
+    assert_true(a->generation == b->generation && a->generation_at_ns == b->generation_at_ns);
+    assert_true(a->through_ns == b->through_ns && a->traffic_ns == b->traffic_ns);
+    assert_true(a->planned_ticks == b->planned_ticks && a->ticks == b->ticks);
+    assert_true(a->halves_ns == b->halves_ns && a->halves_generation == b->halves_generation);
+    assert_int_equal(a->rule_count, b->rule_count);
+    assert_int_equal(a->split_count, b->split_count);
+    assert_int_equal(a->recent_count, b->recent_count);
+    assert_string_equal(a->digest, b->digest);
+    for (uint32_t i = 0; i < a->rule_count; i++) {
+        const struct canary__rule_state *rules[2] = { &a->rules[i], &b->rules[i] };
+
+        assert_memory_equal(&rules[0]->question, &rules[1]->question, sizeof rules[0]->question);
+        assert_int_equal(rules[0]->state, rules[1]->state);
+        assert_true(rules[0]->since_ns == rules[1]->since_ns);
+        assert_true(rules[0]->unknown_ns == rules[1]->unknown_ns);
+        assert_int_equal(rules[0]->proof != NULL, rules[1]->proof != NULL);
+        if (rules[0]->proof != NULL) {
+            assert_memory_equal(rules[0]->proof, rules[1]->proof,
+                                offsetof(struct canary__proof, ends));
+            assert_memory_equal(&rules[0]->proof->ends.low, &rules[1]->proof->ends.low,
+                                2 * sizeof(double));
+        }
+    }
+    assert_memory_equal(a->splits, b->splits, a->split_count * sizeof a->splits[0]);
+    assert_memory_equal(a->recents, b->recents, a->recent_count * sizeof a->recents[0]);
+}
+
 /* Another process takes over after tick `i`. */
 static void take_over(struct world *world, uint64_t history, int i) {
     struct canary__state fresh;
@@ -123,6 +152,7 @@ static void take_over(struct world *world, uint64_t history, int i) {
     assert_memory_equal(data, again, size);
     free(data);
     free(again);
+    are_same(&world->state, &fresh);
     canary__state_close(&world->state);
     world->state = fresh;
     canary__state_baseline(&world->state, 10, 0.02);
@@ -176,6 +206,7 @@ static void any_process_goes_on_with_it(void **unused) {
         assert_int_equal(canary__state_encode(&many.state, &data[1], &size[1], NULL), CANARY_OK);
         assert_int_equal(size[0], size[1]);
         assert_memory_equal(data[0], data[1], size[0]);
+        are_same(&one.state, &many.state);
         free(data[0]);
         free(data[1]);
         world_close(&one);

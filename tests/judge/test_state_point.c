@@ -276,11 +276,19 @@ static void quantiles_have_limits(void **unused) {
     assert_int_equal(result.state, CANARY_STATE_FIRING);
     assert_true(result.k_new == 11 && isnan(result.value) && result.quantile == 0.95);
     assert_string_equal(result.unit, "seconds");
+    /* Not of those that were recorded before it was declared: then by the histogram. */
+    world_durations(&world, "duration", CANARY_NEW, 200, 100000000);
+    world_metric(&world, "duration")->side[CANARY_NEW].threshold_count = 1;
+    world_metric(&world, "duration")->side[CANARY_NEW].thresholds_ns[0] = 600000000;
+    world_metric(&world, "duration")->side[CANARY_NEW].threshold_n[0] = 199;
+    world_metric(&world, "duration")->side[CANARY_NEW].threshold_above[0] = 11;
+    world_add(&world);
+    assert_true(world_result(&world).k_new == 11);
     /* A histogram that does not hold all durations tells nothing. */
     world_durations(&world, "duration", CANARY_NEW, 200, 100000000);
     world_metric(&world, "duration")->side[CANARY_NEW].n += 1;
     world_add(&world);
-    assert_true(world_result(&world).n_new == 200);
+    assert_true(world_result(&world).n_new == 400);
     world_close(&world);
 }
 
@@ -304,6 +312,26 @@ static void budgets_burn_in_both_windows(void **unused) {
     /* It stopped: the short window says so. */
     world_share_ticks(&world, 5, "error", 100, 0, 900, 1);
     assert_int_equal(world_says(&world), CANARY_STATE_CLEAR);
+    world_close(&world);
+
+    world_open(&world, "",
+               "{\"name\": \"burn\", \"metric\": \"error\", \"statistic\": \"burn\", \"objective\":"
+               " 0.999, \"above\": 10, \"window\": \"10m\", \"short_window\": \"1m\", \"action\":"
+               " \"rollback\", \"min_samples\": 5000}");
+    world_share_ticks(&world, 49, "error", 100, 3, 900, 1);
+    assert_int_equal(world_says(&world), CANARY_STATE_UNKNOWN);
+    world_share_ticks(&world, 1, "error", 100, 3, 900, 1);
+    assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
+    world_close(&world);
+
+    world_open(&world, "",
+               "{\"name\": \"burn\", \"metric\": \"error\", \"statistic\": \"burn\", \"objective\":"
+               " 0.9, \"below\": 1, \"window\": \"10m\", \"short_window\": \"1m\", \"action\":"
+               " \"require\"}");
+    world_share_ticks(&world, 10, "error", 100, 3, 900, 1);
+    assert_int_equal(world_says(&world), CANARY_STATE_MET);
+    world_share_ticks(&world, 10, "error", 100, 30, 900, 1);
+    assert_int_equal(world_says(&world), CANARY_STATE_UNMET);
     world_close(&world);
 }
 
@@ -388,6 +416,23 @@ static void requirements_are_met_now(void **unused) {
     world_close(&world);
 }
 
+/* What is known belongs to this percentage. */
+static void a_generation_begins_with_empty_windows(void **unused) {
+    struct world world;
+
+    (void)unused;
+    world_open(&world, "", ERRORS);
+    world_share_ticks(&world, 30, "error", 60, 2, 900, 1);
+    assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
+    canary__state_begin(&world.state, GENERATION + 1, world.tick.from_ns, 0);
+    assert_int_equal(world_says(&world), CANARY_STATE_UNKNOWN);
+    assert_true(since(&world) == 0 && world_result(&world).n_new == 0);
+    world.tick.generation = GENERATION + 1;
+    world_share_ticks(&world, 1, "error", 60, 2, 900, 1);
+    assert_true(world_result(&world).n_new == 60);
+    world_close(&world);
+}
+
 static void rules_of_other_stages_are_clear(void **unused) {
     struct world world;
 
@@ -406,45 +451,6 @@ static void rules_of_other_stages_are_clear(void **unused) {
     world_close(&world);
 }
 
-static void figures_become_sides(void **unused) {
-    static uint64_t buckets[CANARY_DURATION_BUCKETS];
-    canary_figures figures = {
-        .size = (uint32_t)sizeof figures, .n = 3, .sum = 6, .mean = 2, .variance = 1, .overflow = 1
-    };
-    struct canary__tick_side side;
-    uint32_t bucket = 0;
-
-    (void)unused;
-    while (canary_duration_bucket_ns(bucket + 1) <= 1500000) {
-        bucket++;
-    }
-    buckets[bucket] = 2;
-    figures.buckets = buckets;
-    figures.bucket_count = bucket + 1;
-    canary__tick_side_of(&figures, CANARY_METRIC_DURATION, &side);
-    assert_true(side.n == 3 && side.sum == 6 && side.squares == 14 && side.overflow == 1);
-    assert_true(canary__tick_above(&side, 1000000) == 3);
-    assert_true(canary__tick_above(&side, 1500000) == 1);
-    assert_true(canary__tick_above_most(&side, 1500000) == 3);
-    assert_true(canary__tick_above(&side, canary_duration_bucket_ns(bucket)) == 3);
-    assert_true(canary__tick_above_most(&side, canary_duration_bucket_ns(bucket + 1)) == 1);
-    assert_true(canary__tick_above(&side, 2 * HOUR) == 0);
-    assert_true(canary__tick_above_most(&side, 2 * HOUR) == 1);
-    assert_near(canary__tick_quantile(&side, 0.5), 0.0015, 0.0015 / 120);
-    assert_true(isinf(canary__tick_quantile(&side, 0.95)));
-    assert_true(isnan(canary__tick_quantile(&side, 0)));
-    figures.n = 1;
-    figures.sum = figures.mean = 5;
-    figures.variance = NAN;
-    canary__tick_side_of(&figures, CANARY_METRIC_SCORE, &side);
-    assert_true(side.squares == 25 && side.buckets == NULL && side.overflow == 0);
-    assert_true(isnan(canary__tick_quantile(&side, 0.5)));
-    figures.n = 0;
-    figures.mean = NAN;
-    canary__tick_side_of(&figures, CANARY_METRIC_VALUE, &side);
-    assert_true(side.n == 0 && side.sum == 0 && side.squares == 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(five_consecutive_minutes),
@@ -460,8 +466,8 @@ int main(void) {
         cmocka_unit_test(the_baseline_is_told),
         cmocka_unit_test(means_have_limits),
         cmocka_unit_test(requirements_are_met_now),
+        cmocka_unit_test(a_generation_begins_with_empty_windows),
         cmocka_unit_test(rules_of_other_stages_are_clear),
-        cmocka_unit_test(figures_become_sides),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

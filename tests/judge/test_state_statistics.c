@@ -97,6 +97,36 @@ static void quantiles_are_held_against_the_old_ones(void **unused) {
     }
 }
 
+/* Of a bucket that the limit lies in, nobody knows how much is above: it proves neither. */
+static void in_doubt_a_quantile_proves_nothing(void **unused) {
+    static const char *const rules[] = {
+        "{\"name\": \"p95\", \"metric\": \"duration\", \"statistic\": \"p95\", \"against\": "
+        "\"old\","
+        " \"above\": 1.3, \"action\": \"rollback\"}",
+        "{\"name\": \"p95\", \"metric\": \"duration\", \"statistic\": \"p95\", \"against\": "
+        "\"old\","
+        " \"below\": 1.3, \"action\": \"require\"}",
+    };
+    struct world world;
+
+    (void)unused;
+    for (int below = 0; below < 2; below++) {
+        world_open(&world, "", rules[below]);
+        for (int i = 0; i < 3; i++) {
+            double limit = 1.3e9 * world.state.rules[0].proof->known;
+
+            world_durations(&world, "duration", CANARY_OLD, 500, 100000000);
+            if (i > 0) {
+                world_durations(&world, "duration", CANARY_NEW, 100, (int64_t)limit);
+            }
+            world_add(&world);
+        }
+        assert_true(world_result(&world).k_old == 0);
+        assert_true(world_result(&world).k_new == (below ? 200 : 0));
+        world_close(&world);
+    }
+}
+
 static void what_is_known_of_quantiles_follows_the_day(void **unused) {
     struct world world;
 
@@ -159,7 +189,9 @@ static void other_metrics_take_the_largest_design_effect(void **unused) {
     (void)unused;
     world_open(&world, "\"design_effect\": \"measured\",",
                "{\"name\": \"cost\", \"metric\": \"cost\", \"statistic\": \"mean\", \"against\":"
-               " \"old\", \"above\": 1.1, \"action\": \"rollback\"}," HARM);
+               " \"old\", \"above\": 1.1, \"action\": \"rollback\"},"
+               "{\"name\": \"hits\", \"metric\": \"hit\", \"statistic\": \"rate\", \"below\": 0.1,"
+               " \"window\": \"1m\", \"action\": \"warn\"}," HARM);
     for (int i = 0; i < 200; i++) {
         assert_true(isnan(world_result(&world).design_effect));
         assert_int_equal(world_says(&world), CANARY_STATE_UNKNOWN);
@@ -167,6 +199,10 @@ static void other_metrics_take_the_largest_design_effect(void **unused) {
         world_values(&world, "cost", CANARY_OLD, 90, 5);
         world_share(&world, "error", 50, 3, 950, 10);
         world_halves(&world, 475, i % 2 ? 9 : 5, i % 2 ? 1 : 5);
+        /* Nothing but chance, or less, between the halves of this one. */
+        *world_metric(&world, "hit") = *world_metric(&world, "error");
+        world_metric(&world, "hit")->half[0] = (struct canary__judge_share){ 475, 5 };
+        world_metric(&world, "hit")->half[1] = (struct canary__judge_share){ 475, 5 };
         world_add(&world);
     }
     assert_near(world_result(&world).design_effect, 3.2, 1e-12);
@@ -228,6 +264,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f1_is_judged_by_what_was_known_before),
         cmocka_unit_test(quantiles_are_held_against_the_old_ones),
+        cmocka_unit_test(in_doubt_a_quantile_proves_nothing),
         cmocka_unit_test(what_is_known_of_quantiles_follows_the_day),
         cmocka_unit_test(means_are_proven),
         cmocka_unit_test(other_metrics_take_the_largest_design_effect),
