@@ -233,14 +233,30 @@ static int64_t left_of(const struct times *begin, const struct times *now, int64
     return gone >= interval_ns ? 0 : interval_ns - (gone > 0 ? gone : 0);
 }
 
+/* Until the next look: sooner than the interval where a lease of another guard ends, since that one may
+ * be dead. */
+static int64_t time_to_next(const struct canary_guard *guard, const struct times *begin) {
+    int64_t interval_ns = guard->interval_ns;
+
+    for (const struct canary__ward *ward = guard->wards; ward != NULL; ward = ward->next) {
+        int64_t left = ward->lease.until_ns - begin->real_ns;
+
+        if (ward->elsewhere && left > 0 && left < interval_ns) {
+            interval_ns = left;
+        }
+    }
+    return interval_ns;
+}
+
 /* 1 when the guard is to end. */
 static int wait_for_next(struct canary_guard *guard, const struct times *begin) {
+    int64_t interval_ns = time_to_next(guard, begin);
     int stop;
 
     pthread_mutex_lock(&guard->lock);
     while (!guard->stop) {
         struct times now = store_times(guard->setup.store);
-        int64_t left = left_of(begin, &now, guard->interval_ns);
+        int64_t left = left_of(begin, &now, interval_ns);
         struct timespec until;
         int64_t at;
 

@@ -93,6 +93,7 @@ int canary__lease_take(canary_store *store, const char *rollout, const char *hol
         }
         if (!is_free(&stored, holder, now_ns)) {
             lease->held = 0;
+            lease->until_ns = stored.until_ns;
             snprintf(lease->other, sizeof lease->other, "%s", stored.holder);
             return CANARY_OK;
         }

@@ -20,7 +20,7 @@ enum {
 /* The right to act on one rollout, which one guard of a store has at a time. */
 struct canary__lease {
     int held;
-    int64_t until_ns;                 /* real time of the store's clock; when held */
+    int64_t until_ns;                 /* real time of the store's clock; ours or the other's */
     char other[CANARY__GUARD_HOLDER]; /* who has it, when not held */
 };
 

@@ -282,6 +282,12 @@ static void a_baseline_that_is_missing(void **state) {
     judged_is(&now, CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_LIMIT);
     assert_true(fabs(now.rules[0].reference - 10.0 / 950) < 1e-12);
     assert_true(fabs(now.rules[0].value - 0.1) < 1e-12);
+    /* It knows one hour of the week; at another one the whole of it is better than no limit. */
+    judged_pass(unit, 5 * HOUR);
+    judged_ticks(unit, 60, 950, 10, 50, 0);
+    judged_evaluate(unit, 0, &now);
+    assert_true(fabs(now.rules[0].reference - 10.0 / 950) < 1e-12);
+    assert_int_equal(now.rules[0].state, CANARY_STATE_CLEAR);
     unit_free(unit);
 }
 

@@ -190,6 +190,38 @@ static void of_two_guards_one_acts(void **state) {
     canary_store_close(&timed.unit.store);
 }
 
+/* The other one died: its lease is waited for, not the next look after it. */
+static void a_dead_guard_is_followed_in_time(void **state) {
+    static struct timed timed;
+    canary_document lease = CANARY_DOCUMENT_INIT;
+    char text[128];
+    canary_guard *guard;
+
+    (void)state;
+    begin(&timed, "auto", 500);
+    ticks(&timed, 1, 950, 10, 50, 0);
+    snprintf(text, sizeof text, "{\"holder\":\"guard@elsewhere:1#1\",\"until\":%lld}",
+             (long long)(timed.unit.realtime + 25 * SECOND));
+    lease.name = "judge/lease";
+    lease.data = text;
+    lease.data_size = strlen(text);
+    OK(canary_document_write(timed.unit.store, JUDGED, &lease, 1, &error));
+    guard = start(&timed);
+    assert_true(wait_for(&timed.events[CANARY_EVENT_LEASE], 1));
+    judged_pass(&timed.unit, 20 * SECOND);
+    show_clock(&timed);
+    usleep(100000); /* it has looked once more */
+    judged_pass(&timed.unit, 4 * SECOND);
+    show_clock(&timed);
+    usleep(50000);
+    assert_int_equal(atomic_load(&timed.events[CANARY_EVENT_VERDICT]), 0);
+    judged_pass(&timed.unit, SECOND);
+    show_clock(&timed);
+    assert_true(wait_for(&timed.events[CANARY_EVENT_VERDICT], 1));
+    canary_guard_stop(&guard);
+    canary_store_close(&timed.unit.store);
+}
+
 static void keep_nothing(void *user_data, const canary_verdict *verdict) {
     (void)user_data;
     (void)verdict;
@@ -271,8 +303,11 @@ static void a_child_has_no_guard(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(time_may_run_fast),      cmocka_unit_test(a_guard_stops_at_once),
-        cmocka_unit_test(of_two_guards_one_acts), cmocka_unit_test(many_judges_add_each_tick_once),
+        cmocka_unit_test(time_may_run_fast),
+        cmocka_unit_test(a_guard_stops_at_once),
+        cmocka_unit_test(of_two_guards_one_acts),
+        cmocka_unit_test(a_dead_guard_is_followed_in_time),
+        cmocka_unit_test(many_judges_add_each_tick_once),
         cmocka_unit_test(a_child_has_no_guard),
     };
 
