@@ -239,6 +239,15 @@ static void a_mismatch_needs_users_a_ratio_and_the_policy(void **unused) {
     scene->around.users_new = NAN;
     assert_true(isnan(scene_judge(scene)->mismatch));
 
+    /* It is held from the evidence of a thousand to one on, to the user. */
+    scene->around.users_old = 6000;
+    for (scene->around.users_new = 2000; scene_judge(scene)->mismatch < log(1000);
+         scene->around.users_new += 1) {
+        assert_int_equal(scene->verdict.action, CANARY_VERDICT_ADVANCE);
+    }
+    assert_int_equal(scene->verdict.cause, CANARY_CAUSE_MISMATCH);
+    assert_in_range((int)scene->around.users_new, 2100, 2300);
+
     /* Everybody is to be new: a pinned user, or one served a moment late, mismatches nothing. */
     scene_at(scene, 10000);
     scene->around.users_old = 3;

@@ -345,6 +345,19 @@ static void too_few_outcomes_are_counted_and_timed(void **unused) {
                            "one; 1 more rule is not known yet"));
     assert_int_equal(scene->verdict.ready_at_ns, 0);
 
+    /* Of two that have their time it is the later one, wherever it stands. */
+    scene->said[ACCURATE].proof = CANARY_PROOF_EVIDENCE;
+    scene->said[ACCURATE].n_new = 90000;
+    scene->said[ACCURATE].least = 102299;
+    assert_int_equal(scene_judge(scene)->rule, NO_HARM);
+    assert_int_equal(scene->verdict.ready_at_ns, scene->around.now_ns + 12300 * SECOND);
+    scene->said[ACCURATE].least = 102301;
+    assert_int_equal(scene_judge(scene)->rule, ACCURATE);
+    assert_int_equal(scene->verdict.ready_at_ns, scene->around.now_ns + 12301 * SECOND);
+    scene->said[ACCURATE].proof = CANARY_PROOF_POINT;
+    scene->said[ACCURATE].n_new = 290;
+    scene->said[ACCURATE].least = 300;
+
     /* In the first minutes a window is not full yet. */
     scene->rollout.generation_at_ns = scene->around.now_ns - 100 * SECOND;
     said->state = CANARY_STATE_MET;
@@ -405,8 +418,11 @@ static void a_proof_is_timed_by_the_plan(void **unused) {
     assert_non_null(strstr(scene_judge(scene)->message, "; as things stand it never will be"));
     assert_int_equal(scene->verdict.ready_at_ns, 0);
 
-    /* Of means the interval tells it: half as wide after four times as many. */
     said->statistic = CANARY_STATISTIC_MEAN;
+    said->high = 1.7;
+    assert_non_null(strstr(scene_judge(scene)->message, "; as things stand it never will be"));
+
+    /* Of means the interval tells it: half as wide after four times as many. */
     said->ratio = 1;
     said->high = 2;
     scene_judge(scene);
