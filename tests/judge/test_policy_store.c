@@ -227,6 +227,63 @@ static void a_baseline_of_other_metrics_is_told(void **state) {
     canary_store_close(&store);
 }
 
+#define P95_ABOVE(limit)                                                                           \
+    RULE("\"metric\":\"duration\",\"statistic\":\"p95\",\"above\":\"" limit                        \
+         "\",\"window\":\"1m\",\"action\":\"hold\"")
+
+static void declared_thresholds_are_known(void **state) {
+    static const int64_t thresholds_ns[] = { 100000000, 600000000, 4000000000 };
+    canary_metric metric = CANARY_METRIC_INIT;
+    canary_outcome outcome = CANARY_OUTCOME_INIT;
+    canary_store *store = open_store();
+    canary_ctx *ctx = NULL;
+    int32_t handle;
+
+    (void)state;
+    metric.kind = CANARY_METRIC_DURATION;
+    metric.name = "duration";
+    metric.thresholds_ns = thresholds_ns;
+    metric.threshold_count = COUNT(thresholds_ns);
+    outcome.duration_ns = 5000000;
+    OK(canary_open_in(store, "checkout", NULL, &ctx, &error));
+    OK(canary_metric_declare(ctx, &metric, &handle, &error));
+    OK(canary_record_cohort(ctx, CANARY_NEW, &outcome));
+    OK(canary_flush(store, &error));
+    assert_string_equal(check(store, P95_ABOVE("100ms"), 0), "");
+    assert_string_equal(check(store, P95_ABOVE("0.6s"), 0), "");
+    assert_string_equal(check(store, P95_ABOVE("4s"), 0), "");
+    assert_non_null(strstr(check(store, P95_ABOVE("601ms"), 0), "not compared with 601 ms"));
+    canary_close(&ctx);
+    canary_store_close(&store);
+}
+
+/* Stage 1 of the ladder has no dwell time, stage 2 an hour. */
+static void auto_needs_a_reason_to_stay(void **state) {
+    canary_store *store = open_store();
+
+    (void)state;
+    record(store);
+    assert_string_equal(
+        check(store,
+              TOP("\"mode\":\"auto\",\"stages\":[{\"percentage\":5,\"dwell\":\"1m\"},"
+                  "{\"percentage\":25},{\"percentage\":100}]"),
+              0),
+        "");
+    assert_string_equal(check(store,
+                              "{\"policy\":1,\"name\":\"x\",\"mode\":\"auto\",\"rules\":[{\"name\":"
+                              "\"a\",\"metric\":\"error\",\"below\":0.1,\"window\":\"1m\","
+                              "\"action\":\"require\",\"stages\":[1]}]}",
+                              0),
+                        "");
+    assert_non_null(strstr(check(store,
+                                 "{\"policy\":1,\"name\":\"x\",\"mode\":\"auto\",\"rules\":[{"
+                                 "\"name\":\"a\",\"metric\":\"error\",\"below\":0.1,\"window\":"
+                                 "\"1m\",\"action\":\"require\",\"stages\":[2]}]}",
+                                 0),
+                           "advances from stage 1 at once"));
+    canary_store_close(&store);
+}
+
 static void a_policy_comes_back_as_it_was(void **state) {
     static const char text[] = " { \"policy\": 1, \"name\": \"first\", \"rules\": [" SOUND "] }\n";
     canary_change_options options = CANARY_CHANGE_OPTIONS_INIT;
@@ -311,6 +368,8 @@ int main(void) {
         cmocka_unit_test(kinds_must_agree),
         cmocka_unit_test(what_looks_wrong_is_told_and_stops_nobody),
         cmocka_unit_test(a_baseline_of_other_metrics_is_told),
+        cmocka_unit_test(declared_thresholds_are_known),
+        cmocka_unit_test(auto_needs_a_reason_to_stay),
         cmocka_unit_test(a_policy_comes_back_as_it_was),
         cmocka_unit_test(a_text_that_is_no_policy_is_told_apart),
     };
