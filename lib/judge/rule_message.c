@@ -162,6 +162,15 @@ static void lasting(struct canary__say *say, const canary_rule_result *result, c
     }
 }
 
+/* Proven of a change that came late, or that went again: the figures of the whole stage are those of a
+ * healthy release. */
+static int is_of_a_part(const canary_rule_result *result) {
+    double now = is_ratio(result) ? result->ratio : result->value;
+
+    return result->proof == CANARY_PROOF_EVIDENCE &&
+           (result->above ? now <= result->threshold : now >= result->threshold);
+}
+
 static void finding(struct canary__say *say, const canary_rule_result *result) {
     const char *proven = result->proof == CANARY_PROOF_EVIDENCE ? "proven " : "";
 
@@ -170,6 +179,7 @@ static void finding(struct canary__say *say, const canary_rule_result *result) {
         canary__say(say, proven);
         threshold(say, result);
         lasting(say, result, " for ");
+        canary__say(say, is_of_a_part(result) ? " during a part of this stage" : "");
         break;
     case CANARY_STATE_MET:
         canary__say(say, proven);

@@ -85,6 +85,9 @@ static void roll_back_model(const char *rule, int64_t most_ns, struct behaviour 
     assert_int_equal(traffic_firing(traffic), 0);
     traffic->side[CANARY_NEW] = fresh;
     expect_rollback(traffic, most_ns, rule, 0);
+    /* Over the whole hour it was well. */
+    assert_int_equal(strstr(traffic->verdict.message, " during a part of this stage") != NULL,
+                     traffic->verdict.cause == CANARY_CAUSE_EVIDENCE);
     example_close(traffic);
 }
 

@@ -207,7 +207,7 @@ static void each_verdict_says_what_why_and_what_next(void **unused) {
         "stay at 25 %: our own data is in doubt: 1 damaged row of figures was skipped; next: "
         "canaryctl --rollout checkout doctor",
         "roll back from 25 % to 0 %: rule errors: error ratio 0.94, 95 % anytime interval 0.71 to "
-        "1.22, n = 41 200 and 782 900: proven above 1.5",
+        "1.22, n = 41 200 and 782 900: proven above 1.5 during a part of this stage",
         "stay at 25 %: nothing was recorded of the new cohort for longer than 15 min; next: "
         "canaryctl --rollout checkout metrics --window 1h",
         "stay at 25 %: users are not divided as the percentage says: of 8 000 sampled users 2 500 "

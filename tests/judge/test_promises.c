@@ -7,7 +7,7 @@ static uint64_t seed;
 
 /* -- false alarms -- */
 
-enum { RUNS = 300, STAGE_TICKS = 360 };
+enum { RUNS = 200, STAGE_TICKS = 360 };
 
 /* The least margin that a rollback rule may have, and the highest alpha of a policy. */
 static const char fair[] =
