@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Judging and acting while memory runs out, at each allocation in turn: once only, and from then on.
+ * Linked with malloc(), calloc() and realloc() wrapped; libcanary itself, which is shared, has its own
+ * tests of that. */
+#include <jansson.h>
+
+#include "judged.h"
+
+static long left; /* allocations until one fails */
+static int stays; /* and then all do */
+static int armed;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+static int fails(void) {
+    if (!armed || left > 0) {
+        left -= armed;
+        return 0;
+    }
+    left--;
+    return left == -1 || stays;
+}
+
+void *__wrap_malloc(size_t size) {
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *block, size_t size) {
+    return fails() ? NULL : __real_realloc(block, size);
+}
+
+static void *jansson_malloc(size_t size) {
+    return fails() ? NULL : __real_malloc(size);
+}
+
+static struct judged now;
+
+/* 1 when all allocations had been made before the one that was to fail. */
+static int evaluates(struct unit *unit, long at, int lastingly) {
+    left = at;
+    stays = lastingly;
+    memset(&now, 0, sizeof now);
+    now.error = (canary_error)CANARY_ERROR_INIT;
+    armed = 1;
+    now.code = canary_evaluate(unit->store, JUDGED, 0, judged_take, &now, &now.error);
+    armed = 0;
+    assert_true(now.code == CANARY_OK || now.code == CANARY_E_NOMEM ||
+                now.code == CANARY_E_INVALID);
+    assert_int_equal(now.error.code, now.code);
+    if (now.code != CANARY_OK && now.calls > 0) {
+        assert_int_not_equal(now.verdict.action, CANARY_VERDICT_ADVANCE);
+    }
+    return left >= 0;
+}
+
+static void evaluating_survives(void **state) {
+    long at = 0;
+
+    (void)state;
+    for (int lastingly = 0; lastingly < 2; lastingly++) {
+        struct unit *unit = judged_new(UNIT_MEMORY, 500);
+
+        judged_plain(unit, "auto", "");
+        for (at = 0;; at++) {
+            judged_ticks(unit, 1, 950, 10, 50, 0);
+            if (evaluates(unit, at, lastingly)) {
+                break;
+            }
+            assert_true(at < 100000);
+        }
+        /* What was missed is made up for. */
+        judged_evaluate(unit, 0, &now);
+        assert_int_equal(now.code, CANARY_OK);
+        assert_true(now.rules[0].n_new == 50.0 * (double)(at + 1));
+        unit_free(unit);
+    }
+    print_message("%ld allocations\n", at);
+}
+
+static int acts(struct unit *unit, long at, int lastingly) {
+    canary_guard_options options = CANARY_GUARD_OPTIONS_INIT;
+    canary_error error = CANARY_ERROR_INIT;
+    int code;
+
+    options.rollout = JUDGED;
+    left = at;
+    stays = lastingly;
+    armed = 1;
+    code = canary_guard_once(unit->store, &options, &error);
+    armed = 0;
+    assert_int_equal(error.code, code);
+    return left >= 0;
+}
+
+/* Harm is rolled back once, by the round that had no memory or by the next one, and a healthy release
+ * goes one stage, not two. */
+static void acting_survives(void **state) {
+    int done = 0;
+    int without_evidence = 0;
+
+    (void)state;
+    /* Of the many for JSON every third. */
+    for (long at = 0; !done; at += at < 150 ? 1 : 3) {
+        for (int i = 0; i < 4; i++) {
+            struct unit *unit = judged_new(UNIT_MEMORY, 500);
+            int harmful = i % 2;
+            canary_change change = { .size = sizeof change };
+            uint64_t size = 0;
+
+            judged_plain(unit, "auto", "");
+            judged_ticks(unit, 3, 950, 10, 50, harmful ? 40 : 0);
+            done = acts(unit, at, i / 2);
+            judged_pass(unit, 31 * SECOND); /* a lease may not have been given back */
+            OK(canary_guard_once(unit->store, NULL, &error));
+            assert_int_equal(unit_read(unit, JUDGED).percentage_bp, harmful ? 0 : 2500);
+            assert_int_equal(judged_changes(unit->store, "rollback", &change), harmful);
+            assert_int_equal(judged_changes(unit->store, "advance", NULL), !harmful);
+            if (harmful) {
+                (void)canary_change_evidence(unit->store, change.id, NULL, 0, &size, NULL);
+                without_evidence += size == 0;
+            }
+            unit_free(unit);
+        }
+        assert_true(at < 100000);
+    }
+    print_message("%d rollbacks did not wait for the memory of their evidence\n", without_evidence);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(evaluating_survives),
+        cmocka_unit_test(acting_survives),
+    };
+
+    json_set_alloc_funcs(jansson_malloc, free);
+    return cmocka_run_group_tests_name("judging without memory", tests, NULL, NULL);
+}
