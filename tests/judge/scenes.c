@@ -182,6 +182,9 @@ void damage(struct scene *scene) {
 
 void prove_harm(struct scene *scene) {
     scene->said[ERRORS].state = CANARY_STATE_FIRING;
+    scene->said[ERRORS].ratio = 2.1;
+    scene->said[ERRORS].low = 1.62;
+    scene->said[ERRORS].high = 2.75;
 }
 
 void go_silent(struct scene *scene) {

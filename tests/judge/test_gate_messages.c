@@ -37,6 +37,16 @@ static void evidence_has_its_interval(void **unused) {
                 "error ratio 0.94, 95 % anytime interval 0.71 to 1.22, n = 41 200 and 782 900: "
                 "not proven above 1.5");
 
+    /* Harm that came late, or went, is not that of the whole stage. */
+    scene->said[ERRORS].state = CANARY_STATE_FIRING;
+    expect_rule(scene, ERRORS,
+                "error ratio 0.94, 95 % anytime interval 0.71 to 1.22, n = 41 200 and 782 900: "
+                "proven above 1.5 during a part of this stage");
+    prove_harm(scene);
+    expect_rule(scene, ERRORS,
+                "error ratio 2.1, 95 % anytime interval 1.62 to 2.75, n = 41 200 and 782 900: "
+                "proven above 1.5");
+
     /* Rounding does not make a sentence contradict itself, and open ends are said. */
     said->state = CANARY_STATE_MET;
     said->high = 1.49996;
@@ -206,8 +216,8 @@ static void each_verdict_says_what_why_and_what_next(void **unused) {
         "5 %",
         "stay at 25 %: our own data is in doubt: 1 damaged row of figures was skipped; next: "
         "canaryctl --rollout checkout doctor",
-        "roll back from 25 % to 0 %: rule errors: error ratio 0.94, 95 % anytime interval 0.71 to "
-        "1.22, n = 41 200 and 782 900: proven above 1.5 during a part of this stage",
+        "roll back from 25 % to 0 %: rule errors: error ratio 2.1, 95 % anytime interval 1.62 to "
+        "2.75, n = 41 200 and 782 900: proven above 1.5",
         "stay at 25 %: nothing was recorded of the new cohort for longer than 15 min; next: "
         "canaryctl --rollout checkout metrics --window 1h",
         "stay at 25 %: users are not divided as the percentage says: of 8 000 sampled users 2 500 "
