@@ -337,19 +337,22 @@ static void questions_are_of_what_is_asked(void **state) {
 
 static void windows_and_dwell_times(void **state) {
     canary_policy *policy =
-        policies_read(TOP("\"stages\":[{\"percentage\":5,\"dwell\":\"2h\"},{\"percentage\":50}]"));
+        policies_read(TOP("\"stages\":[{\"percentage\":5,\"dwell\":\"2h\"},{\"percentage\":50},{"
+                          "\"percentage\":60,\"dwell\":\"0s\"}]"));
     canary_policy *windows = policies_read(
         RULES(SOUND ",{\"name\":\"b\",\"metric\":\"error\",\"statistic\":\"burn\",\"objective\":"
                     "0.99,\"above\":2,\"window\":\"3d\",\"short_window\":\"6h\",\"action\":"
                     "\"hold\"},{\"name\":\"c\",\"metric\":\"error\",\"against\":\"old\","
                     "\"above\":2,\"action\":\"hold\"}"));
-    canary_rollout rollout = { .stage_count = 3, .dwell_ns = { 0, 10, 20 } };
+    canary_rollout rollout = { .stage_count = 4, .dwell_ns = { 0, 10, 20, 30 } };
 
     (void)state;
     assert_int_equal(canary__policy_dwell(policy, &rollout, 1), 7200 * SECOND);
     assert_int_equal(canary__policy_dwell(policy, &rollout, 2), 20);
     assert_int_equal(canary__policy_dwell(policy, &rollout, 0), 0);
     assert_int_equal(canary__policy_dwell(policy, &rollout, 3), 0);
+    assert_int_equal(canary__policy_dwell(NULL, &rollout, 3), 30);
+    assert_int_equal(canary__policy_dwell(policy, &rollout, 4), 0);
     assert_int_equal(canary__policy_dwell(policy, &rollout, -1), 0);
     assert_int_equal(canary__policy_dwell(NULL, &rollout, 1), 10);
     assert_int_equal(canary__policy_longest_window(windows), 3 * 86400 * SECOND);

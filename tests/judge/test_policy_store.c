@@ -68,6 +68,13 @@ static void record(canary_store *store) {
     }
 }
 
+static void remove_directory(const char *directory) {
+    char command[96];
+
+    snprintf(command, sizeof command, "rm -r '%s'", directory);
+    assert_int_equal(system(command), 0);
+}
+
 static const char *check(canary_store *store, const char *text, uint32_t errors) {
     canary_policy *policy = policies_read(text);
     uint32_t counted = 99;
@@ -123,6 +130,11 @@ static void ladders_must_agree(void **state) {
         assert_non_null(strstr(text, cases[i].words));
         set_is_refused(store, cases[i].text, cases[i].words);
     }
+    assert_non_null(strstr(check(store,
+                                 RULE("\"metric\":\"error\",\"above\":0.1,\"window\":\"1m\","
+                                      "\"action\":\"hold\",\"stages\":[1,3]"),
+                                 0),
+                           "nothing was recorded yet"));
     check(store,
           TOP("\"stages\":[{\"percentage\":5,\"name\":\"STAGE_1\",\"dwell\":\"1h\"},"
               "{\"percentage\":25},{\"percentage\":100}]"),
@@ -346,6 +358,45 @@ static void a_policy_comes_back_as_it_was(void **state) {
     canary_store_close(&store);
 }
 
+/* Metrics that cannot be read keep nobody from a stricter policy. */
+static void figures_may_be_away(void **state) {
+    static const uint32_t stages[] = { 500 };
+    const canary_rollout_spec spec = {
+        .size = (uint32_t)sizeof spec, .stage_count = 1, .name = "checkout", .stages_bp = stages
+    };
+    char directory[] = "/tmp/canary-policy-XXXXXX";
+    canary_options options = CANARY_OPTIONS_INIT;
+    canary_policy *policy = policies_read(RULES(SOUND));
+    canary_policy *other = policies_read(TOP("\"stages\":[{\"percentage\":6}]"));
+    canary_store *store = NULL;
+    char path[80];
+    char metrics[96];
+    FILE *file;
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/app.db", directory);
+    snprintf(metrics, sizeof metrics, "%s-metrics", path);
+    options.flags = CANARY_OPEN_CREATE | CANARY_OPEN_NO_WATCHER;
+    OK(canary_store_open(path, &options, &store, &error));
+    OK(canary_create(store, &spec, NULL, NULL, &error));
+    file = fopen(metrics, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 1000; i++) {
+        fputs("this is no database, ", file);
+    }
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(canary_policy_check(policy, store, "checkout", NULL, NULL, NULL, &error),
+                     CANARY_E_NOT_A_STORE);
+    OK(canary_policy_set(store, "checkout", policy, NULL, NULL, &error));
+    assert_int_equal(canary_policy_set(store, "checkout", other, NULL, NULL, &error),
+                     CANARY_E_REFUSED);
+    canary_store_close(&store);
+    canary_policy_close(&policy);
+    canary_policy_close(&other);
+    remove_directory(directory);
+}
+
 /* Somebody else may put any text there, or a later version of the library. */
 static void a_text_that_is_no_policy_is_told_apart(void **state) {
     static const char text[] = "{\"policy\":2}";
@@ -371,6 +422,7 @@ int main(void) {
         cmocka_unit_test(declared_thresholds_are_known),
         cmocka_unit_test(auto_needs_a_reason_to_stay),
         cmocka_unit_test(a_policy_comes_back_as_it_was),
+        cmocka_unit_test(figures_may_be_away),
         cmocka_unit_test(a_text_that_is_no_policy_is_told_apart),
     };
 
