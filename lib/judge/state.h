@@ -94,7 +94,8 @@ int canary__state_open(const struct canary_policy *policy, struct canary__state 
 void canary__state_close(struct canary__state *state);
 
 /* Begins a generation: evidence and totals from nothing, rules unknown, windows empty (gate 7: results
- * belong to this generation); splits stay. `dwell_ns` gives T: 0 = one day, and at least one hour. */
+ * belong to this generation). Splits stay; where the caller took through_ns back to 0, they go on from
+ * `at_ns`. `dwell_ns` gives T: 0 = one day, and at least one hour. */
 void canary__state_begin(struct canary__state *state, uint64_t generation, int64_t at_ns,
                          int64_t dwell_ns);
 

@@ -212,6 +212,49 @@ static void halves_of_any_generation_count_once(void **unused) {
     world_close(&world);
 }
 
+static void impossible_halves_poison_nothing(void **unused) {
+    static const double bad[][3] = {
+        { NAN, 1, 1 }, { 475, NAN, 1 }, { 475, 476, 1 }, { 475, 1, -1 }, { INFINITY, 1, 1 }
+    };
+    struct world world;
+
+    (void)unused;
+    world_open(&world, "\"design_effect\": \"measured\",", HARM);
+    for (int i = 0; i < 205; i++) {
+        world_share(&world, "error", 50, 3, 950, 10);
+        if (i < 5) {
+            world_halves(&world, bad[i][0], bad[i][1], bad[i][2]);
+        } else {
+            world_halves(&world, 475, i % 2 ? 9 : 5, i % 2 ? 1 : 5);
+        }
+        world_add(&world);
+        assert_true(world.state.splits[0].ticks == (i < 5 ? 0 : i - 4));
+    }
+    assert_near(world_result(&world).design_effect, 3.2, 1e-12);
+    world_close(&world);
+}
+
+/* A clock was an hour ahead; whoever notices begins anew, and does not wait for an hour. */
+static void halves_go_on_when_time_is_taken_back(void **unused) {
+    struct world world;
+
+    (void)unused;
+    world_open(&world, "", HARM);
+    world.tick.from_ns += HOUR;
+    world_share(&world, "error", 50, 3, 950, 10);
+    world_halves(&world, 475, 5, 5);
+    world_add(&world);
+    world.state.through_ns = 0;
+    canary__state_begin(&world.state, GENERATION + 1, NOON, 0);
+    world.tick.from_ns = NOON;
+    world.tick.generation = GENERATION + 1;
+    world_share(&world, "error", 50, 3, 950, 10);
+    world_halves(&world, 475, 5, 5);
+    assert_int_equal(world_add(&world), 1);
+    assert_true(world.state.splits[0].split.ticks == 2);
+    world_close(&world);
+}
+
 static void halves_that_differ_are_told(void **unused) {
     struct world world;
     char metric[64];
@@ -354,6 +397,8 @@ int main(void) {
         cmocka_unit_test(limits_are_proven_of_their_cohort),
         cmocka_unit_test(evidence_waits_for_the_design_effect),
         cmocka_unit_test(halves_of_any_generation_count_once),
+        cmocka_unit_test(impossible_halves_poison_nothing),
+        cmocka_unit_test(halves_go_on_when_time_is_taken_back),
         cmocka_unit_test(halves_that_differ_are_told),
         cmocka_unit_test(impossible_ticks_poison_nothing),
         cmocka_unit_test(an_empty_cohort_proves_nothing),
