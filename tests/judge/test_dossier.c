@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Verdicts of a store: what comes in, and what is kept. */
-#include <math.h>
-
 #include "judged.h"
 
 #include "judge/dossier.h"
