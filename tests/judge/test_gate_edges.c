@@ -74,6 +74,10 @@ static void a_failed_self_test_turns_proofs_into_holds(void **unused) {
     expect(scene_judge(scene), CANARY_VERDICT_HOLD, CANARY_CAUSE_EVIDENCE, ERRORS, "disbelief");
     assert_non_null(strstr(scene->verdict.message, "halves of the old cohort differ"));
     assert_int_equal(scene->verdict.to_percentage_bp, 2500);
+    /* The way out that the message names. */
+    scene->policy.design_effect = 30;
+    expect(scene_judge(scene), CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_EVIDENCE, ERRORS, "given");
+    scene->policy.design_effect = 0;
     break_limit(scene);
     expect(scene_judge(scene), CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_LIMIT, TIMEOUTS, "limit");
     /* Nor is a proven limit, as it rests on the same design effect. */
