@@ -32,7 +32,12 @@ int canary_policy_describe(const canary_policy *policy, canary_policy_info *out)
     info.mode = policy->mode;
     info.frozen = policy->frozen;
     info.rule_count = policy->rule_count;
-    info.metric_count = policy->metric_count;
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        /* In the order of their first rule. */
+        if (policy->rules[i].metric_index >= info.metric_count) {
+            info.metric_count = policy->rules[i].metric_index + 1;
+        }
+    }
     info.stage_count = policy->stage_count;
     info.objective_count = policy->objective_count;
     info.attempts = policy->attempts;

@@ -78,7 +78,8 @@ struct canary_policy {
     struct canary__policy_stage stages[CANARY__POLICY_STAGES];
     struct canary__rule rules[CANARY_POLICY_RULES_MAX];
     struct canary__objective objectives[CANARY_POLICY_OBJECTIVES_MAX];
-    /* Distinct names in the order of their first rule. */
+    /* Distinct names in the order of their first rule; behind them "error", where no rule is about a
+     * proportion and the design effect is to be measured. */
     char metrics[CANARY_POLICY_RULES_MAX][CANARY_METRIC_NAME_MAX + 1];
 };
 

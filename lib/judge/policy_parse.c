@@ -236,6 +236,22 @@ static void share_alpha(struct canary__reading *reading, const struct canary__sp
     }
 }
 
+/* The design effect is measured from proportions. Where no rule names one it is that of "error", which
+ * every program records; else such evidence would be waited for in vain. */
+static void add_measured(struct canary_policy *out) {
+    int evidence = 0;
+
+    for (uint32_t i = 0; i < out->rule_count; i++) {
+        if ((out->rules[i].kinds & CANARY__KIND(CANARY_METRIC_PROPORTION)) != 0) {
+            return;
+        }
+        evidence |= out->rules[i].proof == CANARY_PROOF_EVIDENCE;
+    }
+    if (evidence && out->design_effect == 0 && out->metric_count < CANARY_POLICY_RULES_MAX) {
+        strcpy(out->metrics[out->metric_count++], "error");
+    }
+}
+
 static void resolve(struct canary__reading *reading, const json_t *root,
                     struct canary_policy *out) {
     const struct canary__spot top = { root, "" };
@@ -250,6 +266,7 @@ static void resolve(struct canary__reading *reading, const json_t *root,
     read_objectives(reading, &top, out);
     if (reading->count == 0) {
         share_alpha(reading, &top, out);
+        add_measured(out);
     }
 }
 

@@ -30,6 +30,9 @@ static double enough_for(double quantile) {
 }
 
 static int is_proportion(const struct canary_policy *policy, uint32_t metric) {
+    if (strcmp(policy->metrics[metric], "error") == 0) {
+        return 1;
+    }
     for (uint32_t i = 0; i < policy->rule_count; i++) {
         if (policy->rules[i].metric_index == metric &&
             (policy->rules[i].statistic == CANARY_STATISTIC_RATE ||

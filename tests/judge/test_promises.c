@@ -168,6 +168,40 @@ static void looks_change_nothing(void **unused) {
     free(once);
 }
 
+/* -- what is measured -- */
+
+/* Of durations alone nobody can tell how far requests of one user go together. */
+static void evidence_needs_no_rule_about_failures(void **unused) {
+    static const char text[] =
+        "{\"policy\": 1, \"name\": \"slow\", \"rules\": [{\"name\": \"p95\","
+        " \"metric\": \"duration\", \"statistic\": \"p95\", \"against\": \"old\","
+        " \"above\": 1.3, \"action\": \"rollback\"}]}";
+    struct traffic *traffic = malloc(sizeof *traffic);
+    canary_policy_info info = CANARY_POLICY_INFO_INIT;
+
+    (void)unused;
+    assert_non_null(traffic);
+    traffic_open_text(traffic, text, seed);
+    assert_int_equal(canary_policy_describe(traffic->policy, &info), CANARY_OK);
+    assert_int_equal(info.metric_count, 1);
+    traffic->per_tick = 500;
+    traffic->side[CANARY_OLD].error = 0.01;
+    traffic->side[CANARY_OLD].seconds = 0.1;
+    traffic->side[CANARY_NEW] = traffic->side[CANARY_OLD];
+    traffic_set(traffic, 1, 0);
+    traffic_run(traffic, 10 * MINUTE);
+    assert_int_equal(traffic_judge(traffic)->cause, CANARY_CAUSE_SAMPLES);
+    traffic_run(traffic, HOUR);
+    traffic_judge(traffic);
+    assert_int_equal(traffic_result(traffic, "p95")->state, CANARY_STATE_CLEAR);
+    assert_true(traffic_result(traffic, "p95")->design_effect < 1.5);
+    traffic->side[CANARY_NEW].seconds = 0.2;
+    assert_in_range(traffic_run_until_firing(traffic, 10 * MINUTE), 0, 10 * MINUTE);
+    assert_int_equal(traffic_judge(traffic)->action, CANARY_VERDICT_ROLLBACK);
+    traffic_close(traffic);
+    free(traffic);
+}
+
 /* -- two evaluators -- */
 
 enum { TICKS = 400, EVALUATORS = 2 };
@@ -329,6 +363,7 @@ int main(void) {
         cmocka_unit_test(what_is_allowed_is_no_harm),
         cmocka_unit_test(harm_is_found),
         cmocka_unit_test(looks_change_nothing),
+        cmocka_unit_test(evidence_needs_no_rule_about_failures),
         cmocka_unit_test(a_tick_counts_once),
     };
 
