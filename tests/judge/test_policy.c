@@ -199,6 +199,27 @@ static void alpha_is_shared_by_rollbacks(void **state) {
     canary_policy_close(&whole);
 }
 
+static void metrics_are_those_that_rules_name(void **state) {
+    static const char text[] =
+        RULES("{\"name\":\"a\",\"metric\":\"q\",\"statistic\":\"f1\",\"below\":0.9,"
+              "\"against\":\"old\",\"action\":\"hold\"},"
+              "{\"name\":\"b\",\"metric\":\"cost\",\"statistic\":\"mean\",\"above\":2,"
+              "\"against\":\"old\",\"action\":\"hold\"},"
+              "{\"name\":\"c\",\"metric\":\"q\",\"statistic\":\"f1\",\"below\":0.5,"
+              "\"against\":\"old\",\"action\":\"hold\"}");
+    canary_policy *policy = policies_read(text);
+    canary_policy_info info = CANARY_POLICY_INFO_INIT;
+
+    (void)state;
+    assert_int_equal(canary_policy_describe(policy, &info), CANARY_OK);
+    assert_int_equal(info.metric_count, 2);
+    assert_int_equal(policy->rules[0].metric_index, policy->rules[2].metric_index);
+    assert_int_equal(policy->rules[1].metric_index, 1);
+    assert_string_equal(policy->metrics[0], "q");
+    assert_string_equal(policy->metrics[1], "cost");
+    canary_policy_close(&policy);
+}
+
 static int gather(void *user_data, const char *text, uint64_t size) {
     struct policies_told *told = user_data;
 
@@ -226,6 +247,7 @@ static void a_policy_tells_about_itself(void **state) {
     assert_string_equal(info.description, "what for");
     assert_int_equal(info.mode, CANARY_MODE_APPROVE);
     assert_int_equal(info.rule_count, 1);
+    assert_int_equal(info.metric_count, 1);
     assert_true(info.alpha == 0.05);
     assert_int_equal(strlen(info.digest), 64);
     assert_int_equal(strspn(info.digest, "0123456789abcdef"), 64);
@@ -399,6 +421,7 @@ int main(void) {
         cmocka_unit_test(everything_a_policy_can_say),
         cmocka_unit_test(rules_are_resolved),
         cmocka_unit_test(alpha_is_shared_by_rollbacks),
+        cmocka_unit_test(metrics_are_those_that_rules_name),
         cmocka_unit_test(a_policy_tells_about_itself),
         cmocka_unit_test(escapes_are_read),
         cmocka_unit_test(the_digest_is_that_of_the_text),
