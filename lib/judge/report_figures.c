@@ -147,10 +147,11 @@ static int take_total(void *user_data, const canary_metrics_row *row) {
 
 /* About as many steps as a curve can show, none finer than figures of that age are kept. */
 static int64_t step_for(int64_t span, int64_t age) {
-    static const int64_t steps[] = { 10 * SECOND, 30 * SECOND, MINUTE,    2 * MINUTE, 5 * MINUTE,
-                                     10 * MINUTE, 30 * MINUTE, HOUR,      2 * HOUR,   6 * HOUR,
-                                     12 * HOUR,   DAY,         2 * DAY,   7 * DAY,    14 * DAY,
-                                     28 * DAY,    56 * DAY,    112 * DAY, 224 * DAY };
+    static const int64_t steps[] = {
+        10 * SECOND, 30 * SECOND, MINUTE,   2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE,
+        30 * MINUTE, HOUR,        2 * HOUR, 3 * HOUR,   6 * HOUR,   12 * HOUR,   DAY,
+        2 * DAY,     7 * DAY,     14 * DAY, 28 * DAY,   56 * DAY,   112 * DAY,   224 * DAY,
+    };
     int64_t least = age <= 2 * HOUR ? 10 * SECOND : age <= 7 * DAY ? MINUTE : HOUR;
 
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {

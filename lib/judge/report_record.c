@@ -136,7 +136,7 @@ void canary__body_incidents(struct canary__page *page, const struct canary__repo
     for (size_t i = 0; i < report->incident_count; i++) {
         const struct canary__report_incident *incident = &report->incidents[i];
 
-        canary__text_time(&text, incident->at_ns);
+        canary__text_moment(&text, incident->at_ns);
         canary__page_figure(page, CANARY__CELL_TEXT, &text);
         canary__page_cell(page, cell_of_incident(incident), incident->title);
         add_end(incident, &text);
@@ -188,7 +188,7 @@ void canary__body_decisions(struct canary__page *page, const struct canary__repo
         const struct canary__report_change *one = &report->changes[i];
         const canary_change *change = &one->change;
 
-        canary__text_time(&text, change->at_ns);
+        canary__text_moment(&text, change->at_ns);
         canary__page_figure(page, CANARY__CELL_TEXT, &text);
         canary__text_addf(&text, "%llu", (unsigned long long)change->revision);
         canary__page_figure(page, CANARY__CELL_NUMBER, &text);

@@ -352,6 +352,10 @@ void canary__text_time(struct canary__text *text, int64_t ns) {
     add_time(text, ns, "%Y-%m-%d %H:%M UTC");
 }
 
+void canary__text_moment(struct canary__text *text, int64_t ns) {
+    add_time(text, ns, "%Y-%m-%d %H:%M:%S UTC");
+}
+
 void canary__text_rfc3339(struct canary__text *text, int64_t ns) {
     add_time(text, ns, "%Y-%m-%dT%H:%M:%SZ");
 }

@@ -44,6 +44,7 @@ void canary__text_ratio(struct canary__text *text, double ratio);     /* "0.893"
 void canary__text_p(struct canary__text *text, double p);             /* "0.0123", "< 0.0001" */
 void canary__text_bp(struct canary__text *text, uint32_t bp);         /* "7.5 %" */
 void canary__text_time(struct canary__text *text, int64_t ns);        /* "2026-11-21 14:03 UTC" */
+void canary__text_moment(struct canary__text *text, int64_t ns);      /* with its second */
 void canary__text_rfc3339(struct canary__text *text, int64_t ns);
 void canary__text_span(struct canary__text *text, int64_t ns); /* "2 h 5 min" */
 /* A figure of a statistic (CANARY_STATISTIC_...) in the unit of its metric ("seconds", "eur", ""). */
