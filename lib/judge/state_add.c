@@ -32,10 +32,20 @@ static int into_windows(struct canary__rule_state *state, const struct canary__r
     return said;
 }
 
-/* A tick that is missing breaks what had to hold at every tick. What fires goes on until it is known not to
- * be so. */
-static void bridge(struct canary__rule_state *state) {
-    if (state->state != CANARY_STATE_FIRING) {
+/* Ticks are missing before `now_ns`. What an advance requires had to hold at every one of them. What
+ * speaks against the release goes on for as long as the window, which ends there, knows anything: a service with
+ * a request a minute has no figures in most of its ticks, and its harm would stay pending for ever. What
+ * fires goes on until it is known not to be so. */
+static void bridge(struct canary__rule_state *state, const struct canary__rule *rule,
+                   int64_t now_ns) {
+    const struct canary__reading *sum;
+
+    slide(state, now_ns);
+    if (state->state == CANARY_STATE_FIRING) {
+        return;
+    }
+    sum = state->window != NULL ? canary__window_sum(state->window) : NULL;
+    if (rule->action == CANARY_RULE_REQUIRE || sum == NULL || !(sum->n[rule->cohort] > 0)) {
         state->since_ns = state->unknown_ns = 0;
     }
 }
@@ -105,7 +115,7 @@ int canary__state_add(struct canary__state *state, const struct canary_policy *p
     }
     for (uint32_t i = 0; i < state->rule_count && mine; i++) {
         if (tick->from_ns >= before_ns + CANARY_TICK_NS) {
-            bridge(&state->rules[i]);
+            bridge(&state->rules[i], &policy->rules[i], tick->from_ns);
         }
         if (state->rules[i].proof != NULL) {
             add_proof(state, policy, i, tick, stage, now_ns);
@@ -157,7 +167,7 @@ void canary__state_pass(struct canary__state *state, const struct canary_policy 
             continue;
         }
         if (through_ns > before_ns) {
-            bridge(to);
+            bridge(to, rule, through_ns);
         }
         if (to->window != NULL) {
             canary__point_follow(to, rule, canary__point_says(to, rule), before_ns, through_ns);

@@ -113,32 +113,56 @@ static void an_unknown_tick_does_not_fire(void **unused) {
     world_close(&world);
 }
 
-static void a_gap_resets_pending(void **unused) {
+/* Ticks without figures are usual where there is little traffic; silence for as long as the window is not. */
+static void silence_as_long_as_the_window_resets_pending(void **unused) {
     struct world world;
 
     (void)unused;
     for (int passes = 0; passes < 2; passes++) {
-        world_open(&world, "", ERRORS);
-        world_share_ticks(&world, 19, "error", 60, 2, 900, 1);
-        assert_int_equal(world_says(&world), CANARY_STATE_PENDING);
-        world.tick.from_ns += CANARY_TICK_NS;
-        if (passes) {
-            canary__state_pass(&world.state, world.policy, world.tick.from_ns + 3 * SECOND, STAGE);
+        for (int64_t missing = 5; missing <= 6; missing++) {
+            int64_t began;
+
+            world_open(&world, "", ERRORS);
+            world_share_ticks(&world, 12, "error", 600, 20, 900, 1);
             assert_int_equal(world_says(&world), CANARY_STATE_PENDING);
-            assert_true(since(&world) == world.tick.from_ns);
-            assert_true(world.state.through_ns == world.tick.from_ns);
+            began = since(&world);
+            for (int64_t i = 0; i < missing; i++) {
+                world.tick.from_ns += CANARY_TICK_NS;
+                if (passes) {
+                    canary__state_pass(&world.state, world.policy, world.tick.from_ns + 3 * SECOND,
+                                       STAGE);
+                }
+            }
+            world_share_ticks(&world, 1, "error", 600, 20, 900, 1);
+            assert_int_equal(world_says(&world), CANARY_STATE_PENDING);
+            assert_int_equal(since(&world) == began, missing == 5);
+            world_share_ticks(&world, missing == 5 ? 5 : 18, "error", 600, 20, 900, 1);
+            assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
+            /* What fires goes on through a gap, as long as the window knows of it. */
+            world.tick.from_ns += 3 * CANARY_TICK_NS;
+            world_share_ticks(&world, 1, "error", 600, 20, 900, 1);
+            assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
+            world_close(&world);
         }
-        world_share_ticks(&world, 1, "error", 60, 2, 900, 1);
-        assert_int_equal(world_says(&world), CANARY_STATE_PENDING);
-        assert_true(since(&world) == world.tick.from_ns - (passes ? CANARY_TICK_NS : 0));
-        world_share_ticks(&world, 18, "error", 60, 2, 900, 1);
-        assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
-        /* What fires goes on through a gap, as long as the window knows of it. */
-        world.tick.from_ns += 3 * CANARY_TICK_NS;
-        world_share_ticks(&world, 1, "error", 60, 2, 900, 1);
-        assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
-        world_close(&world);
     }
+}
+
+/* A request a minute, half of which fail: it fires in the end. */
+static void a_service_with_little_traffic_is_heard(void **unused) {
+    struct world world;
+
+    (void)unused;
+    world_open(
+        &world, "",
+        "{\"name\": \"errors\", \"metric\": \"error\", \"above\": \"20%\", \"window\": \"1h\","
+        " \"for\": \"5m\", \"min_samples\": 25, \"action\": \"rollback\"}");
+    for (int minute = 0; minute < 40; minute++) {
+        world_share_ticks(&world, 1, "error", 1, minute % 2, 3, 0);
+        world.tick.from_ns += 5 * CANARY_TICK_NS;
+        canary__state_pass(&world.state, world.policy, world.tick.from_ns + 3 * SECOND, STAGE);
+    }
+    assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
+    world_close(&world);
 }
 
 static void time_goes_on_without_figures(void **unused) {
@@ -457,7 +481,8 @@ int main(void) {
         cmocka_unit_test(for_means_at_every_tick),
         cmocka_unit_test(unknown_neither_clears_nor_extends_for_long),
         cmocka_unit_test(an_unknown_tick_does_not_fire),
-        cmocka_unit_test(a_gap_resets_pending),
+        cmocka_unit_test(silence_as_long_as_the_window_resets_pending),
+        cmocka_unit_test(a_service_with_little_traffic_is_heard),
         cmocka_unit_test(time_goes_on_without_figures),
         cmocka_unit_test(limits_and_ratios),
         cmocka_unit_test(ratios_have_their_figures),
