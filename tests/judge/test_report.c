@@ -333,6 +333,10 @@ static void incidents(void **state) {
     assert_true(json_is_true(json_object_get(incident(report, 3, "kill"), "open")));
     assert_string_equal(text_of(incident(report, 4, "rollback"), "detail"), "enough");
     has(text_of(report, "summary"), "1 rollback, 4 other incidents");
+    /* Nobody is exposed while the flag is off, whatever the percentage. */
+    assert_int_equal(json_array_size(json_object_get(report, "exposure")), 3);
+    assert_string_equal(text_of(json_array_get(json_object_get(report, "exposure"), 2), "at"),
+                        "2026-09-21T14:20:20Z");
     json_decref(report);
 }
 
