@@ -201,8 +201,44 @@ def webhook(store):
     receiver.shutdown()
 
 
+def no_queue(store):
+    """A command takes traffic back: it does not stand behind a webhook that nobody answers."""
+    receiver = Receiver()
+    receiver.answers = ["hang"] + [503] * 3
+    told = store.directory / "told"
+    cursor = store.directory / "cursor-4"
+    follower = Follower(store, "--cursor", str(cursor), "--exec",
+                        f'echo "$CANARY_ACTION $CANARY_PERCENTAGE" >> {told}', "--webhook",
+                        receiver.url)
+    begun(store, cursor)
+    before = cursor.read_text()
+    store.good("set", "--percent", "25")
+    receiver.wait(1)
+    begin = time.monotonic()
+    store.good("rollback")
+    while "rollback 0" not in (told.read_text() if told.exists() else ""):
+        if time.monotonic() - begin > 15:
+            break
+        time.sleep(0.02)
+    check(time.monotonic() - begin < 5, "no queue: the command runs while a webhook hangs")
+    equal(cursor.read_text(), before, "no queue: what was not posted is not remembered")
+    posts = receiver.wait(6, 20.0)
+    equal([post[0] for post in posts], ["hang", 503, 503, 503, 200, 200], "no queue: all is posted")
+    equal([post[2]["metadata"]["event_payload"]["action"] for post in posts],
+          ["set"] * 5 + ["rollback"], "no queue: in order")
+    deadline = time.monotonic() + 15
+    while cursor.read_text().split()[0] != str(store.js("history", "--limit", "1")[0]["id"]):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    equal(cursor.read_text().split()[1], posts[-1][1], "no queue: and then remembered")
+    equal(follower.end(), 0, "no queue: SIGTERM ends it with 0")
+    equal(told.read_text(), "set 25\nrollback 0\n", "no queue: each command ran once")
+    receiver.shutdown()
+
+
 def main():
-    for part in (command, hanging, webhook):
+    for part in (command, hanging, webhook, no_queue):
         with Store() as store:
             store.good("create", "checkout", "--by", "ann")
             if part is not command:

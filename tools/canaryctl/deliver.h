@@ -31,6 +31,8 @@ struct event {
 enum delivery {
     DELIVERY_DONE,
     DELIVERY_FAILED,
+    DELIVERY_LATER, /* may succeed another time */
+    DELIVERY_LEFT,  /* for something that is more urgent; another time it counts as the same try */
     DELIVERY_STOPPED, /* by a signal: not told, and to be told by the next run */
 };
 
@@ -48,11 +50,11 @@ enum delivery deliver_exec(const char *command, const struct event *event, struc
 bool deliver_can_post(void);
 /* NULL, or why an address cannot be called. */
 const char *deliver_check_url(const char *url);
-/* Posts the event as JSON that Slack understands, up to `attempts` times, ever later; 10 s each. Never
- * says the address: it is a secret. Says what went wrong. */
-enum delivery deliver_post(const char *url, int attempts, const struct event *event,
-                           struct screen *screen);
-/* The body of that post, for tests and for others. */
+/* The body of a post: JSON that Slack understands. */
 json_t *deliver_body(const struct event *event);
+/* Tries once to post `body` under `key`, for at most 10 s, or until `is_urgent` says that something else
+ * is. Never says the address: it is a secret. Says what went wrong. */
+enum delivery deliver_post(const char *url, const char *body, const char *key, const char *attempt,
+                           struct screen *screen, bool (*is_urgent)(void *), void *user_data);
 
 #endif

@@ -19,6 +19,21 @@
 /* What is in effect without a row for so long will have none: a rollback rings before it is recorded. */
 #define UNEXPLAINED_NS (WHEN_SECOND / 2)
 #define DEFAULT_ATTEMPTS 8
+#define FIRST_PAUSE_NS (WHEN_SECOND / 2)
+#define LONGEST_PAUSE_NS (30 * WHEN_SECOND)
+
+/* An event that a webhook is to hear of. Commands do not wait for it: they move traffic, and one that
+ * takes it back must not stand behind a webhook that hears nothing. */
+struct post {
+    char *body;
+    char *key;
+    char action[32];
+    uint64_t revision;
+    struct cursor after; /* what the cursor is to remember then; change 0 = nothing new */
+    int attempt;
+    int64_t due; /* monotonic */
+    int64_t pause;
+};
 
 struct tell {
     struct session *session;
@@ -28,7 +43,10 @@ struct tell {
     const char *url;
     const char *cursor_path;
     int attempts;
-    struct cursor cursor;
+    struct cursor cursor; /* all that came before it was told to everybody */
+    uint64_t change;      /* up to which the command was run */
+    struct post *posts;   /* in order */
+    size_t post_count;
     uint64_t revision; /* up to which the trail was read */
     uint32_t told_bp;  /* exposure that was told last */
     int32_t told_stage;
@@ -41,7 +59,7 @@ struct tell {
 
 static int keep(void *user_data, const canary_change *change) {
     struct tell *tell = user_data;
-    if (change->id <= tell->cursor.change)
+    if (change->id <= tell->change)
         return 1;
     if (tell->count == tell->capacity) {
         tell->capacity = tell->capacity == 0 ? 16 : tell->capacity * 2;
@@ -66,32 +84,58 @@ static void say_event(const struct event *event) {
     text_free(&line);
 }
 
-/* False when a signal came before everybody had been told. */
-static bool tell_all(struct tell *tell, const struct event *event) {
+static int remember(struct tell *tell, const struct cursor *cursor) {
+    char why[240];
+    if (cursor->change == 0)
+        return 0;
+    tell->cursor = *cursor;
+    if (tell->cursor_path != NULL && !cursor_write(tell->cursor_path, &tell->cursor, why))
+        return say_failure(CANARY_E_IO, NULL, "--cursor: %s", why);
+    return 0;
+}
+
+static void add_post(struct tell *tell, const struct event *event, const struct cursor *after) {
+    json_t *body = deliver_body(event);
+    struct text key = { 0 };
+    struct post post = { .body = json_dumps(body, JSON_COMPACT),
+                         .revision = event->revision,
+                         .after = *after,
+                         .attempt = 1,
+                         .due = when_monotonic(),
+                         .pause = FIRST_PAUSE_NS };
+    json_decref(body);
+    if (post.body == NULL) {
+        say_warning("--webhook: no memory to tell of revision %" PRIu64, event->revision);
+        return;
+    }
+    text_add(&key, event->key);
+    post.key = key.data;
+    snprintf(post.action, sizeof(post.action), "%s", event->action);
+    tell->posts = text_memory(tell->posts, (tell->post_count + 1) * sizeof(*tell->posts));
+    tell->posts[tell->post_count++] = post;
+}
+
+static void drop_post(struct tell *tell) {
+    free(tell->posts[0].body);
+    free(tell->posts[0].key);
+    memmove(tell->posts, tell->posts + 1, --tell->post_count * sizeof(*tell->posts));
+}
+
+/* `after` is what the cursor remembers when everybody was told. */
+static int tell_all(struct tell *tell, const struct event *event, const struct cursor *after,
+                    bool *stop) {
     say_event(event);
     if (tell->command != NULL &&
-        deliver_exec(tell->command, event, &tell->screen) == DELIVERY_STOPPED)
-        return false;
-    if (tell->url != NULL) {
-        enum delivery delivery = deliver_post(tell->url, tell->attempts, event, &tell->screen);
-        if (delivery == DELIVERY_STOPPED)
-            return false;
-        if (delivery == DELIVERY_FAILED)
-            say_warning("--webhook: nobody was told of revision %" PRIu64 " (%s)", event->revision,
-                        event->action);
+        deliver_exec(tell->command, event, &tell->screen) == DELIVERY_STOPPED) {
+        *stop = true;
+        return 0;
     }
     tell->told_bp = event->percentage_bp;
     tell->told_stage = event->stage;
     tell->differs_since = 0;
-    return true;
-}
-
-static int remember(struct tell *tell, const canary_change *row) {
-    char why[240];
-    tell->cursor.change = row->id;
-    memcpy(tell->cursor.hash, row->hash, sizeof(tell->cursor.hash));
-    if (tell->cursor_path != NULL && !cursor_write(tell->cursor_path, &tell->cursor, why))
-        return say_failure(CANARY_E_IO, NULL, "--cursor: %s", why);
+    if (tell->url == NULL)
+        return remember(tell, after);
+    add_post(tell, event, after);
     return 0;
 }
 
@@ -118,8 +162,12 @@ static int tell_row(struct tell *tell, const canary_change *row, bool *stop) {
         .at_ns = row->at_ns,
         .key = row->hash,
     };
-    *stop = !tell_all(tell, &event);
-    return *stop ? 0 : remember(tell, row);
+    struct cursor after = { .change = row->id };
+    memcpy(after.hash, row->hash, sizeof(after.hash));
+    int result = tell_all(tell, &event, &after, stop);
+    if (!*stop)
+        tell->change = row->id;
+    return result;
 }
 
 /* The flag before the first of these rows, from how it is now: the first row that switches it says
@@ -182,16 +230,61 @@ static int tell_exposure(struct tell *tell, const canary_ctx_info *info, uint32_
         .at_ns = now,
         .key = key.data,
     };
-    *stop = !tell_all(tell, &event);
+    int result = tell_all(tell, &event, &(struct cursor){ 0 }, stop);
     text_free(&reason);
     text_free(&key);
-    return 0;
+    return result;
 }
 
 /* What services of this host act on: a kill by this process's own environment does not reach them. */
 static uint32_t effective(const canary_ctx_info *info) {
     bool only_here = info->kill_reasons == CANARY_KILL_ENVIRONMENT && info->doubt == 0;
     return only_here ? info->percentage_bp : info->effective_bp;
+}
+
+/* Whether a command waits that has to be run. */
+static bool is_urgent(void *user_data) {
+    const struct tell *tell = user_data;
+    canary_ctx_info info = CANARY_CTX_INFO_INIT;
+    if (tell->command == NULL)
+        return false;
+    canary_info(tell->context, &info);
+    return info.revision != tell->revision || effective(&info) != tell->told_bp;
+}
+
+static void later(struct tell *tell, struct post *post) {
+    post->attempt++;
+    post->due = when_monotonic() + post->pause;
+    post->pause = post->pause * 2 < LONGEST_PAUSE_NS ? post->pause * 2 : LONGEST_PAUSE_NS;
+    if (post->attempt <= tell->attempts)
+        return;
+    post->attempt = 0;
+}
+
+/* Posts what is due, until something urgent comes. */
+static int post_all(struct tell *tell, bool *stop) {
+    int result = 0;
+    while (tell->post_count > 0 && result == 0 && !*stop && !is_urgent(tell) &&
+           tell->posts[0].due <= when_monotonic()) {
+        struct post *post = &tell->posts[0];
+        char attempt[32];
+        snprintf(attempt, sizeof(attempt), "%d of %d", post->attempt, tell->attempts);
+        enum delivery delivery =
+            deliver_post(tell->url, post->body, post->key, attempt, &tell->screen, is_urgent, tell);
+        if (delivery == DELIVERY_LATER)
+            later(tell, post);
+        if (delivery == DELIVERY_FAILED || post->attempt == 0) {
+            say_warning("--webhook: nobody was told of revision %" PRIu64 " (%s)", post->revision,
+                        post->action);
+            delivery = DELIVERY_DONE;
+        }
+        if (delivery == DELIVERY_DONE) {
+            result = remember(tell, &post->after);
+            drop_post(tell);
+        }
+        *stop = delivery == DELIVERY_STOPPED;
+    }
+    return result;
 }
 
 static int look(struct tell *tell, bool *stop) {
@@ -230,12 +323,17 @@ static int find_begin(struct tell *tell) {
     if (tell->cursor_path != NULL && !cursor_read(tell->cursor_path, &tell->cursor, why))
         return say_failure(CANARY_E_INVALID, "remove the file to begin with the next change",
                            "--cursor: %s", why);
+    struct cursor first = { 0 };
     uint64_t before = tell->cursor.change != 0 ? tell->cursor.change + 1 : 0;
     if (canary_history(session->store, session->rollout, 1, before, find_row, &newest, &error) !=
         CANARY_OK)
         return session_error(session, &error);
-    if (tell->cursor.change == 0)
-        return remember(tell, &newest);
+    tell->change = newest.id;
+    if (tell->cursor.change == 0) {
+        first.change = newest.id;
+        memcpy(first.hash, newest.hash, sizeof(first.hash));
+        return remember(tell, &first);
+    }
     if (newest.id != tell->cursor.change || strcmp(newest.hash, tell->cursor.hash) != 0)
         return say_failure(CANARY_E_INVALID, "remove the file to begin with the next change",
                            "--cursor: %s remembers change %" PRIu64
@@ -297,10 +395,15 @@ int tell_run(struct session *session, int count, char **words) {
     result = begin(&tell);
     while (result == 0 && !stop) {
         result = look(&tell, &stop);
+        if (result == 0 && !stop)
+            result = post_all(&tell, &stop);
         stop = stop || screen_wait(&tell.screen, LOOK_MS);
     }
     canary_close(&tell.context);
     screen_end(&tell.screen);
     free(tell.rows);
+    while (tell.post_count > 0)
+        drop_post(&tell);
+    free(tell.posts);
     return result;
 }

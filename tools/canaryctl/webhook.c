@@ -84,8 +84,6 @@ const char *deliver_check_url(const char *url) {
 #include <curl/curl.h>
 
 #define TIMEOUT_MS 10000L
-#define FIRST_PAUSE_MS 500
-#define LONGEST_PAUSE_MS 30000
 
 bool deliver_can_post(void) {
     return true;
@@ -97,16 +95,27 @@ static size_t ignore(char *data, size_t size, size_t count, void *unused) {
     return size * count;
 }
 
-/* libcurl asks this often: a signal ends a post that hangs. */
-static int stopped(void *screen, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
+struct asking {
+    struct screen *screen;
+    bool (*is_urgent)(void *user_data);
+    void *user_data;
+    bool urgent;
+};
+
+/* libcurl asks this often: a signal, or something urgent, ends a post that hangs. */
+static int stopped(void *user_data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
+    struct asking *asking = user_data;
     (void)a, (void)b, (void)c, (void)d;
-    return screen_wait(screen, 0) ? 1 : 0;
+    if (screen_wait(asking->screen, 0))
+        return 1;
+    asking->urgent = asking->is_urgent(asking->user_data);
+    return asking->urgent ? 1 : 0;
 }
 
-static struct curl_slist *headers_of(const struct event *event) {
+static struct curl_slist *headers_of(const char *key) {
     char line[256];
     struct curl_slist *list = curl_slist_append(NULL, "Content-Type: application/json");
-    snprintf(line, sizeof(line), "Idempotency-Key: %s", event->key);
+    snprintf(line, sizeof(line), "Idempotency-Key: %s", key);
     struct curl_slist *longer = curl_slist_append(list, line);
     return longer != NULL ? longer : list;
 }
@@ -120,7 +129,7 @@ static bool may_pass(CURLcode code, long status) {
 }
 
 static CURLcode post(CURL *curl, const char *url, const char *body, struct curl_slist *headers,
-                     struct screen *screen, long *status) {
+                     struct asking *asking, long *status) {
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -131,7 +140,7 @@ static CURLcode post(CURL *curl, const char *url, const char *body, struct curl_
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, stopped);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, screen);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, asking);
     CURLcode code = curl_easy_perform(curl);
     *status = 0;
     if (code == CURLE_OK)
@@ -139,45 +148,33 @@ static CURLcode post(CURL *curl, const char *url, const char *body, struct curl_
     return code;
 }
 
-static void say_trouble(CURLcode code, long status, int attempt, int attempts) {
+static void say_trouble(CURLcode code, long status, const char *attempt) {
     if (code != CURLE_OK)
-        say_warning("--webhook: attempt %d of %d: %s", attempt, attempts, curl_easy_strerror(code));
+        say_warning("--webhook: attempt %s: %s", attempt, curl_easy_strerror(code));
     else
-        say_warning("--webhook: attempt %d of %d: it answered %ld", attempt, attempts, status);
+        say_warning("--webhook: attempt %s: it answered %ld", attempt, status);
 }
 
-enum delivery deliver_post(const char *url, int attempts, const struct event *event,
-                           struct screen *screen) {
-    json_t *made = deliver_body(event);
-    char *body = json_dumps(made, JSON_COMPACT);
-    struct curl_slist *headers = headers_of(event);
+enum delivery deliver_post(const char *url, const char *body, const char *key, const char *attempt,
+                           struct screen *screen, bool (*is_urgent)(void *), void *user_data) {
+    struct asking asking = { .screen = screen, .is_urgent = is_urgent, .user_data = user_data };
+    struct curl_slist *headers = headers_of(key);
     CURL *curl = curl_easy_init();
-    enum delivery delivery = DELIVERY_FAILED;
-    int pause = FIRST_PAUSE_MS;
-    json_decref(made);
-    for (int attempt = 1; curl != NULL && body != NULL && attempt <= attempts; attempt++) {
-        long status = 0;
-        CURLcode code = post(curl, url, body, headers, screen, &status);
-        if (code == CURLE_OK && status >= 200 && status < 300) {
-            delivery = DELIVERY_DONE;
-            break;
-        }
-        if (code == CURLE_ABORTED_BY_CALLBACK) {
-            delivery = DELIVERY_STOPPED;
-            break;
-        }
-        say_trouble(code, status, attempt, attempts);
-        if (!may_pass(code, status) || attempt == attempts)
-            break;
-        if (screen_wait(screen, pause)) {
-            delivery = DELIVERY_STOPPED;
-            break;
-        }
-        pause = pause * 2 < LONGEST_PAUSE_MS ? pause * 2 : LONGEST_PAUSE_MS;
+    enum delivery delivery = DELIVERY_LATER;
+    long status = 0;
+    CURLcode code =
+        curl != NULL ? post(curl, url, body, headers, &asking, &status) : CURLE_FAILED_INIT;
+    if (code == CURLE_ABORTED_BY_CALLBACK) {
+        delivery = asking.urgent ? DELIVERY_LEFT : DELIVERY_STOPPED;
+    } else if (code == CURLE_OK && status >= 200 && status < 300) {
+        delivery = DELIVERY_DONE;
+    } else {
+        say_trouble(code, status, attempt);
+        if (!may_pass(code, status))
+            delivery = DELIVERY_FAILED;
     }
     curl_easy_cleanup(curl);
     curl_slist_free_all(headers);
-    free(body);
     return delivery;
 }
 
@@ -187,9 +184,9 @@ bool deliver_can_post(void) {
     return false;
 }
 
-enum delivery deliver_post(const char *url, int attempts, const struct event *event,
-                           struct screen *screen) {
-    (void)url, (void)attempts, (void)event, (void)screen;
+enum delivery deliver_post(const char *url, const char *body, const char *key, const char *attempt,
+                           struct screen *screen, bool (*is_urgent)(void *), void *user_data) {
+    (void)url, (void)body, (void)key, (void)attempt, (void)screen, (void)is_urgent, (void)user_data;
     return DELIVERY_FAILED;
 }
 
