@@ -141,6 +141,9 @@ static void both(struct canary__say *say, const canary_rule_result *result) {
 
 static void rests_on(struct canary__say *say, const canary_rule_result *result) {
     if (result->proof == CANARY_PROOF_EVIDENCE) {
+        if (is_ratio(result) && !isfinite(result->ratio)) {
+            both(say, result);
+        }
         interval(say, result);
     } else {
         both(say, result);
@@ -251,6 +254,24 @@ static void quantile_ratio(struct canary__say *say, const canary_rule_result *re
     canary__say_count(say, result->n_old);
 }
 
+/* A quantile against a limit is decided by how many are above it. That is told of evidence, and where
+ * nobody asked for the quantile itself. */
+static void quantile_limit(struct canary__say *say, const canary_rule_result *result) {
+    int is_old = result->cohort == CANARY_OLD;
+
+    canary__say(say, ", above ");
+    measured(say, result, result->threshold, NAN);
+    canary__say(say, " are ");
+    canary__say_percent(say, is_old ? result->k_old / result->n_old : result->k_new / result->n_new,
+                        1 - result->quantile);
+    rests_on(say, result);
+}
+
+static int counts_above(const canary_rule_result *result) {
+    return result->statistic == CANARY_STATISTIC_QUANTILE &&
+           (result->proof == CANARY_PROOF_EVIDENCE || (!is_ratio(result) && isnan(result->value)));
+}
+
 void canary__gate_rule_message(canary_rule_result *result) {
     struct canary__say say = canary__say_into(result->message, sizeof result->message);
 
@@ -260,8 +281,8 @@ void canary__gate_rule_message(canary_rule_result *result) {
         unknown(&say, result);
         return;
     }
-    if (result->statistic == CANARY_STATISTIC_QUANTILE && result->proof == CANARY_PROOF_EVIDENCE) {
-        quantile_ratio(&say, result);
+    if (counts_above(result)) {
+        (is_ratio(result) ? quantile_ratio : quantile_limit)(&say, result);
         canary__say(&say, ": ");
         finding(&say, result);
         return;

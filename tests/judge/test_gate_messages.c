@@ -167,6 +167,21 @@ static void evidence_about_a_quantile_tells_who_is_above_it(void **unused) {
     expect_rule(scene, ERRORS,
                 "duration p95 ratio, old cohort's 500 ms, above it 5 % of the old and, above 1.3 "
                 "times it, 7.2 % of the new, n = 1 000 and 20 000: not proven above 1.3");
+    /* A limit is not a multiple of anything. */
+    said->against = CANARY_AGAINST_LIMIT;
+    said->threshold = 0.6;
+    expect_rule(scene, ERRORS,
+                "duration p95, above 600 ms are 7.2 %, n = 1 000: not proven above 600 ms");
+    said->cohort = CANARY_OLD;
+    expect_rule(scene, ERRORS,
+                "old cohort's duration p95, above 600 ms are 5 %, n = 20 000: not proven above "
+                "600 ms");
+    said->cohort = CANARY_NEW;
+    said->proof = CANARY_PROOF_POINT;
+    said->window_ns = 5 * MINUTE;
+    said->value = said->reference = NAN;
+    expect_rule(scene, ERRORS,
+                "duration p95, above 600 ms are 7.2 % in 5 min, n = 1 000: not above 600 ms");
     scene_free(scene);
 }
 

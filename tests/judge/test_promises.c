@@ -82,6 +82,27 @@ static void harm_is_found(void **unused) {
     assert_in_range(count_rolled_back("1", 1.5, 0), (int)(0.99 * RUNS), RUNS);
 }
 
+/* There is no ratio to nothing; it is harm all the same. */
+static void failures_of_a_kind_that_never_was_are_found(void **unused) {
+    struct traffic *traffic = malloc(sizeof *traffic);
+    char text[sizeof fair + 32];
+
+    (void)unused;
+    assert_non_null(traffic);
+    snprintf(text, sizeof text, fair, "1");
+    traffic_open_text(traffic, text, seed);
+    traffic->per_tick = 500;
+    traffic_set(traffic, 1, 0);
+    traffic_run(traffic, HOUR);
+    traffic->side[CANARY_NEW].error = 0.05;
+    assert_in_range(traffic_run_until_firing(traffic, 5 * MINUTE), 0, 5 * MINUTE);
+    traffic_judge(traffic);
+    assert_string_equal(traffic_decider(traffic), "errors");
+    assert_non_null(strstr(traffic->verdict.message, " % against 0 %), "));
+    traffic_close(traffic);
+    free(traffic);
+}
+
 /* -- looks -- */
 
 /* One of each kind of question. */
@@ -362,6 +383,7 @@ int main(void) {
         cmocka_unit_test(healthy_releases_are_left_alone),
         cmocka_unit_test(what_is_allowed_is_no_harm),
         cmocka_unit_test(harm_is_found),
+        cmocka_unit_test(failures_of_a_kind_that_never_was_are_found),
         cmocka_unit_test(looks_change_nothing),
         cmocka_unit_test(evidence_needs_no_rule_about_failures),
         cmocka_unit_test(a_tick_counts_once),
