@@ -135,7 +135,7 @@ static void content(struct canary__page *page, enum canary__cell kind, const cha
         canary__text_add(page->out, "</code>");
     } else if (kind == CANARY__CELL_CODE && is_plain(text)) {
         canary__text_addf(page->out, "`%s`", text);
-    } else if (kind == CANARY__CELL_LONG && page->html) {
+    } else if (kind == CANARY__CELL_LONG && page->html && text[0] != '\0') {
         canary__text_add(page->out, "<bdi>");
         canary__page_text(page, text);
         canary__text_add(page->out, "</bdi>");
