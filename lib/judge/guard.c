@@ -340,11 +340,12 @@ int canary_guard_start(canary_store *store, const canary_guard_options *options,
     canary_rollout state = { .size = (uint32_t)sizeof state };
     struct canary_guard *guard;
     canary_guard_options how;
-    int code = admit(store, options, &how, error);
+    int code;
 
-    if (code == CANARY_OK && out == NULL) {
-        code = canary__judge_fail(error, CANARY_E_INVALID, "canary_guard_start: out is NULL");
+    if (out == NULL) {
+        return canary__judge_fail(error, CANARY_E_INVALID, "canary_guard_start: out is NULL");
     }
+    code = admit(store, options, &how, error);
     if (code != CANARY_OK) {
         return code;
     }
