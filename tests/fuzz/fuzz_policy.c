@@ -187,8 +187,7 @@ static void read_made(struct fuzz_stream *stream) {
         "",
         "\"mode\":\"auto\",\"freeze\":true,",
         "\"alpha\":0.1,\"design_effect\":3,",
-        "\"stages\":[{\"percentage\":5,\"dwell\":\"1h\"},{\"percentage\":50},{\"percentage\":100}]"
-        ",",
+        "\"stages\":[{\"percentage\":5,\"dwell\":\"1h\"},{\"percentage\":100}],",
         "\"objectives\":[{\"name\":\"up\",\"statistic\":\"uptime\",\"above\":\"99.9%\"}],",
         "\"grace\":\"1m\",\"cooldown\":\"0s\",\"attempts\":0,\"sample_ratio\":false,",
     };
