@@ -55,6 +55,15 @@ static void clear(struct canary__rule_state *state) {
     state->since_ns = state->unknown_ns = 0;
 }
 
+/* A window may hold what was so long after the last figures. By silence nothing begins to fire. */
+static int says_in_silence(const struct canary__rule_state *state,
+                           const struct canary__rule *rule) {
+    int says = canary__point_says(state, rule);
+
+    return says == CANARY__JUDGE_YES && state->state == CANARY_STATE_PENDING ? CANARY__JUDGE_UNKNOWN
+                                                                             : says;
+}
+
 static void add_point(struct canary__state *state, uint32_t index, const struct canary__rule *rule,
                       const struct canary__tick *tick, int stage, int64_t before_ns,
                       int64_t now_ns) {
@@ -66,10 +75,12 @@ static void add_point(struct canary__state *state, uint32_t index, const struct 
         clear(to);
         return;
     }
-    canary__point_follow(to, rule,
-                         said == CANARY__JUDGE_UNKNOWN ? CANARY__JUDGE_UNKNOWN
-                                                       : canary__point_says(to, rule),
-                         before_ns, now_ns);
+    if (said == CANARY__JUDGE_YES) {
+        said = canary__point_says(to, rule);
+    } else if (said == CANARY__JUDGE_NO) {
+        said = says_in_silence(to, rule);
+    }
+    canary__point_follow(to, rule, said, before_ns, now_ns);
 }
 
 static void add_proof(struct canary__state *state, const struct canary_policy *policy,
@@ -170,7 +181,7 @@ void canary__state_pass(struct canary__state *state, const struct canary_policy 
             bridge(to, rule, through_ns);
         }
         if (to->window != NULL) {
-            canary__point_follow(to, rule, canary__point_says(to, rule), before_ns, through_ns);
+            canary__point_follow(to, rule, says_in_silence(to, rule), before_ns, through_ns);
         }
     }
     state->through_ns = through_ns;
