@@ -189,6 +189,36 @@ static void looks_change_nothing(void **unused) {
     free(once);
 }
 
+/* -- silence -- */
+
+/* What was so for half a minute is in a window of five for long; nobody knows of it any more. */
+static void nothing_fires_by_silence(void **unused) {
+    (void)unused;
+    for (int others = 0; others < 2; others++) {
+        struct world world;
+
+        world_open(&world, "",
+                   "{\"name\": \"errors\", \"metric\": \"error\", \"above\": \"5%\","
+                   " \"window\": \"5m\", \"for\": \"2m\", \"action\": \"rollback\"},"
+                   "{\"name\": \"others\", \"metric\": \"timeout\", \"above\": \"5%\","
+                   " \"window\": \"5m\", \"action\": \"rollback\"}");
+        world_share_ticks(&world, 3, "error", 600, 300, 600, 1);
+        for (int i = 0; i < 25; i++) {
+            if (others) {
+                world_share_ticks(&world, 1, "timeout", 600, 0, 600, 0);
+            } else {
+                world.tick.from_ns += CANARY_TICK_NS;
+                canary__state_pass(&world.state, world.policy, world.tick.from_ns, STAGE);
+            }
+            assert_int_equal(world_says(&world), CANARY_STATE_PENDING);
+        }
+        /* And then it was so all the time. */
+        world_share_ticks(&world, 1, "error", 600, 300, 600, 1);
+        assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
+        world_close(&world);
+    }
+}
+
 /* -- what is measured -- */
 
 /* Of durations alone nobody can tell how far requests of one user go together. */
@@ -385,6 +415,7 @@ int main(void) {
         cmocka_unit_test(harm_is_found),
         cmocka_unit_test(failures_of_a_kind_that_never_was_are_found),
         cmocka_unit_test(looks_change_nothing),
+        cmocka_unit_test(nothing_fires_by_silence),
         cmocka_unit_test(evidence_needs_no_rule_about_failures),
         cmocka_unit_test(a_tick_counts_once),
     };

@@ -165,34 +165,6 @@ static void a_service_with_little_traffic_is_heard(void **unused) {
     world_close(&world);
 }
 
-/* What was so for half a minute is in a window of five for long; nobody knows of it any more. */
-static void nothing_fires_by_silence(void **unused) {
-    (void)unused;
-    for (int others = 0; others < 2; others++) {
-        struct world world;
-
-        world_open(&world, "",
-                   "{\"name\": \"errors\", \"metric\": \"error\", \"above\": \"5%\","
-                   " \"window\": \"5m\", \"for\": \"2m\", \"action\": \"rollback\"},"
-                   "{\"name\": \"others\", \"metric\": \"timeout\", \"above\": \"5%\","
-                   " \"window\": \"5m\", \"action\": \"rollback\"}");
-        world_share_ticks(&world, 3, "error", 600, 300, 600, 1);
-        for (int i = 0; i < 25; i++) {
-            if (others) {
-                world_share_ticks(&world, 1, "timeout", 600, 0, 600, 0);
-            } else {
-                world.tick.from_ns += CANARY_TICK_NS;
-                canary__state_pass(&world.state, world.policy, world.tick.from_ns, STAGE);
-            }
-            assert_int_equal(world_says(&world), CANARY_STATE_PENDING);
-        }
-        /* And then it was so all the time. */
-        world_share_ticks(&world, 1, "error", 600, 300, 600, 1);
-        assert_int_equal(world_says(&world), CANARY_STATE_FIRING);
-        world_close(&world);
-    }
-}
-
 static void time_goes_on_without_figures(void **unused) {
     struct world world;
     int64_t through;
@@ -511,7 +483,6 @@ int main(void) {
         cmocka_unit_test(an_unknown_tick_does_not_fire),
         cmocka_unit_test(silence_as_long_as_the_window_resets_pending),
         cmocka_unit_test(a_service_with_little_traffic_is_heard),
-        cmocka_unit_test(nothing_fires_by_silence),
         cmocka_unit_test(time_goes_on_without_figures),
         cmocka_unit_test(limits_and_ratios),
         cmocka_unit_test(ratios_have_their_figures),
