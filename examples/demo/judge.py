@@ -72,11 +72,11 @@ def main():
     parser.add_argument("--canaryctl", required=True)
     parser.add_argument("--judged", required=True)
     parser.add_argument("--policy", required=True)
-    parser.add_argument("--reports", help="where the reports go; default: a new directory")
+    parser.add_argument("--reports", help="where the reports go; without it they are looked at and removed")
     parser.add_argument("--speed", type=float, default=360.0)
     arguments = parser.parse_args()
-    arguments.reports = arguments.reports or tempfile.mkdtemp(prefix="canary-reports-")
-    pathlib.Path(arguments.reports).mkdir(parents=True, exist_ok=True)
+    if arguments.reports:
+        pathlib.Path(arguments.reports).mkdir(parents=True, exist_ok=True)
 
     print(paint("1", "\nJudged releases") + f", {arguments.speed:.0f} times as fast as life: four "
           "processes serve, a guard reads what they record")
@@ -93,6 +93,7 @@ def main():
                "the rollback carries its evidence and the policy's digest")
         for database in (healthy, harmful):
             expect(canaryctl(arguments, database, "verify").returncode == 0, "the trail verifies")
+        arguments.reports = arguments.reports or scratch
         print(paint("1", "\nTheir reports open in a browser:"))
         for database, name in ((healthy, "healthy"), (harmful, "harmful")):
             print("  " + str(report(arguments, database, name)))
