@@ -83,7 +83,7 @@ static void missing(struct canary__say *say, const struct canary_policy *policy,
     case CANARY__MISSING_PROOF:
         canary__say(say, "; needs about ");
         canary__say_about(say, what.outcomes);
-        canary__say(say, " more outcomes of the ");
+        canary__say(say, what.outcomes <= 1 ? " more outcome of the " : " more outcomes of the ");
         canary__say(say, what.cohort == CANARY_OLD ? "old cohort" : "new cohort");
         if (what.ready_at_ns > 0) {
             canary__say(say, ", about ");
@@ -96,6 +96,11 @@ static void missing(struct canary__say *say, const struct canary_policy *policy,
         }
         break;
     case CANARY__MISSING_RATE:
+        if (!(what.per_second > 0)) {
+            canary__say(say, what.cohort == CANARY_OLD ? "; the old cohort has none now"
+                                                       : "; the new cohort has none now");
+            break;
+        }
         canary__say(say, "; at ");
         canary__say_number(say, what.per_second, NAN);
         canary__say(say, "/s its window never holds so many: give the rule a longer one");

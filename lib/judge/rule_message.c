@@ -218,9 +218,9 @@ static void unknown(struct canary__say *say, const canary_rule_result *result) {
     if (n < result->least) {
         canary__say(say, "needs ");
         canary__say_count(say, result->least);
-        canary__say(say, result->cohort == CANARY_OLD && !is_ratio(result)
-                             ? " outcomes of the old cohort"
-                             : " outcomes of the new cohort");
+        canary__say(say, result->least == 1 ? " outcome" : " outcomes");
+        canary__say(say, result->cohort == CANARY_OLD && !is_ratio(result) ? " of the old cohort"
+                                                                           : " of the new cohort");
         if (result->proof != CANARY_PROOF_EVIDENCE && result->window_ns > 0) {
             canary__say(say, " in ");
             canary__say_span(say, result->window_ns);
