@@ -65,6 +65,11 @@ int canary__gate_stage(const canary_rollout *rollout) {
     return rollout->stage < 1 && rollout->percentage_bp > 0 ? 1 : rollout->stage;
 }
 
+int64_t canary__gate_since(const canary_rollout *rollout) {
+    return rollout->flag_updated_at_ns > rollout->generation_at_ns ? rollout->flag_updated_at_ns
+                                                                   : rollout->generation_at_ns;
+}
+
 /* The lowest rung above the percentage; -1 at the top. */
 static int rung_above(const canary_rollout *rollout) {
     for (int i = 0; i < rungs(rollout); i++) {
@@ -239,14 +244,15 @@ static int slowest(const struct gate *gate, int (*lacks)(const canary_rule_resul
 static int is_lacking(struct gate *gate) {
     const canary_rollout *rollout = gate->scene->rollout;
     int64_t ready_at_ns = 0;
+    int64_t since = canary__gate_since(rollout);
     int64_t dwell = canary__policy_dwell(gate->policy, rollout, gate->stage);
     int rule = gate->top ? -1 : slowest(gate, is_unknown, &ready_at_ns);
 
     if (rule >= 0) {
         return hold(gate, CANARY_CAUSE_SAMPLES, rule, ready_at_ns);
     }
-    if (after(rollout->generation_at_ns, gate->scene->now_ns) < dwell) {
-        return hold(gate, CANARY_CAUSE_DWELL, -1, later(rollout->generation_at_ns, dwell));
+    if (after(since, gate->scene->now_ns) < dwell) {
+        return hold(gate, CANARY_CAUSE_DWELL, -1, later(since, dwell));
     }
     for (int state = CANARY_STATE_FIRING; state >= CANARY_STATE_PENDING; state--) {
         static const int actions[] = { CANARY_RULE_ROLLBACK, CANARY_RULE_HOLD };

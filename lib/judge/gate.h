@@ -28,6 +28,9 @@ struct canary__scene {
  * the first rung, at a percentage set by hand; there a release must be watched, too. 0 at 0 % only. It is
  * what canary__state_add() and canary__state_pass() are to be told. */
 int canary__gate_stage(const canary_rollout *rollout);
+/* When the time of the stage began: with the percentage, and anew where its flag was switched since, as
+ * nobody lives through a stage behind a kill switch. */
+int64_t canary__gate_since(const canary_rollout *rollout);
 
 /* Fills `*out` and `results` (room for policy->rule_count), strings and messages included. `policy` NULL:
  * the verdict is HOLD, NO_POLICY. `state` is of this policy. Reads nothing else, changes nothing. */

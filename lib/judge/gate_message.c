@@ -217,7 +217,7 @@ static void dwell(struct canary__say *say, const struct canary__scene *scene,
                   const canary_verdict *verdict) {
     canary__say_between(say, scene->now_ns, verdict->ready_at_ns);
     canary__say(say, " are left of the stage's ");
-    canary__say_between(say, scene->rollout->generation_at_ns, verdict->ready_at_ns);
+    canary__say_between(say, canary__gate_since(scene->rollout), verdict->ready_at_ns);
 }
 
 static void cooldown(struct canary__say *say, const struct canary__scene *scene,
