@@ -28,14 +28,15 @@ typedef void (*canary_breaker_fn)(void *user_data, int state, const char *messag
 /* Owned by the caller, who sets `size`; copied by the call; 0 means the default everywhere. NULL instead
  * of the struct means all defaults. */
 typedef struct canary_breaker_options {
-    uint32_t size;  /* sizeof(canary_breaker_options) of the caller */
-    uint32_t flags; /* 0 */
-    double rate; /* open when errors and timeouts / outcomes of the new cohort are above; 0 = 0.5 */
+    uint32_t size;     /* sizeof(canary_breaker_options) of the caller */
+    uint32_t flags;    /* 0 */
+    double rate;       /* open when errors and timeouts / outcomes of the new cohort are above;
+                       between 0 and 1; 0 = 0.5 */
     uint64_t least;    /* outcomes in the window that it takes; 0 = 20 */
     int64_t window_ns; /* sliding; 100 ms to 5 min; 0 = 10 s */
-    int64_t open_ns; /* how long it stays open; doubles each time it opens again from half-open, up
-                                to 32 times; 0 = 30 s */
-    uint32_t half_open_bp;      /* exposure while half-open, basis points; 0 = 100 (1 %) */
+    int64_t open_ns;   /* how long it stays open, 1 ms to 1 day; doubles each time it opens again
+                          from half-open, up to 32 times; 0 = 30 s */
+    uint32_t half_open_bp;      /* exposure while half-open, up to 10000; 0 = 100 (1 %) */
     uint32_t reserved;          /* 0 */
     uint64_t half_open_least;   /* outcomes without opening again that close it; 0 = 20 */
     canary_breaker_fn callback; /* NULL = none */

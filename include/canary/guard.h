@@ -51,11 +51,11 @@ typedef void (*canary_guard_fn)(void *user_data, const canary_guard_event *event
 /* Owned by the caller, who sets `size`; copied by the call. NULL instead of the struct means all
  * defaults. */
 typedef struct canary_guard_options {
-    uint32_t size;            /* sizeof(canary_guard_options) of the caller */
-    uint32_t flags;           /* CANARY_GUARD_... */
-    const char *rollout;      /* this one only; NULL = all of the store that have a policy */
-    const char *by;           /* name in the trail; NULL = "guard@HOST:PID" */
-    int64_t interval_ns;      /* between two looks, time of the store's clock hook; 0 = 10 s */
+    uint32_t size;       /* sizeof(canary_guard_options) of the caller */
+    uint32_t flags;      /* CANARY_GUARD_... */
+    const char *rollout; /* this one only; NULL = all of the store that have a policy */
+    const char *by;      /* name in the trail; NULL = "guard@HOST:PID" */
+    int64_t interval_ns; /* between two looks, by the store's clock hook, up to 1 day; 0 = 10 s */
     canary_guard_fn callback; /* NULL = none */
     void *user_data;
 } canary_guard_options;
@@ -92,14 +92,15 @@ CANARY_API int canary_guard_once(canary_store *store, const canary_guard_options
 /* A person agrees to the next advance of the present stage: `canaryctl approve`. It holds for this
  * generation only, and only opens the last of the gate's conditions.
  * Thread: any thread. Blocking: may block on storage. Errors: those of canary_note(); _REFUSED at 0 %
- * or at the top. */
+ * or at the top; _CONFLICT also when the percentage was changed meanwhile. */
 CANARY_API int canary_approve(canary_store *store, const char *rollout,
                               const canary_change_options *options, canary_change *out,
                               canary_error *error);
 
 /* Writes a person's decision into the trail, for the record: `decision` is CANARY_VERDICT_...; changes no
  * exposure. The note must say why.
- * Thread: any thread. Blocking: may block on storage. Errors: those of canary_note(). */
+ * Thread: any thread. Blocking: may block on storage. Errors: those of canary_note(); _INVALID (another
+ * decision, no note, or one that is too long with the word before it). */
 CANARY_API int canary_decision_log(canary_store *store, const char *rollout, int decision,
                                    const canary_change_options *options, canary_change *out,
                                    canary_error *error);

@@ -2,7 +2,7 @@
 /* Policies: what a release must show before it is opened further, and what pulls it back. Part of
  * libcanary-judge.
  *
- * A policy is a JSON text that people keep beside their code. docs/judgement.md explains each key, and
+ * A policy is a JSON text that people keep beside their code. docs/policy.md explains each key, and
  * docs/policy.schema.json describes it for editors. The text in force lives in the audit trail of its
  * rollout; its SHA-256 stands in every verdict that used it. */
 #ifndef CANARY_POLICY_H
@@ -18,10 +18,10 @@ CANARY_BEGIN_DECLS
 
 typedef struct canary_policy canary_policy; /* opaque: a policy that was read and found sound */
 
-#define CANARY_POLICY_FORMAT 1          /* value of the key "policy" */
-#define CANARY_POLICY_SIZE_MAX 65536    /* longest text, bytes */
-#define CANARY_POLICY_RULES_MAX 64      /* rules of a policy */
-#define CANARY_POLICY_OBJECTIVES_MAX 16 /* service objectives of a policy */
+#define CANARY_POLICY_FORMAT 1                   /* value of the key "policy" */
+#define CANARY_POLICY_SIZE_MAX CANARY_POLICY_MAX /* longest text, bytes: what a store keeps */
+#define CANARY_POLICY_RULES_MAX 64               /* rules of a policy */
+#define CANARY_POLICY_OBJECTIVES_MAX 16          /* service objectives of a policy */
 
 /* canary_policy_info.mode: how far a guard may go by itself. Pinned for ever. */
 #define CANARY_MODE_OBSERVE 1 /* tells what it would do, and does nothing */
@@ -55,8 +55,8 @@ typedef struct canary_policy_info {
     uint32_t metric_count; /* distinct metrics that rules name */
     uint32_t stage_count;  /* stages it names, 0 = those of the rollout */
     uint32_t objective_count;
-    uint32_t attempts;    /* rollbacks by guards after which none advances; 0 = no limit */
-    double alpha;         /* chance that a healthy release is rolled back by evidence */
+    uint32_t attempts; /* rollbacks by guards after which none advances; 0 = no limit */
+    double alpha; /* chance that a healthy release is rolled back by evidence, per generation */
     double design_effect; /* 0 = measured */
     int64_t grace_ns;     /* without traffic for longer: hold */
     int64_t cooldown_ns;  /* no advance by a guard for so long after a rollback */

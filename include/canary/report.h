@@ -19,7 +19,7 @@ CANARY_BEGIN_DECLS
 typedef struct canary_report_options {
     uint32_t size;   /* sizeof(canary_report_options) of the caller */
     int32_t format;  /* CANARY_REPORT_... */
-    int64_t from_ns; /* real time; 0 = the beginning of the rollout */
+    int64_t from_ns; /* real time, before `to_ns`; 0 = the beginning of the rollout */
     int64_t to_ns;   /* 0 = now */
 } canary_report_options;
 
@@ -46,11 +46,11 @@ typedef struct canary_plan {
     uint32_t reserved; /* 0 */
     double base_rate;  /* of bad events in the old cohort, above 0 and below 1 */
     double share;      /* of requests that the new cohort gets, above 0 and below 1 */
-    double ratio;      /* harm to be found: new rate / old rate, above 1 */
-    double margin;     /* that harm is judged against, 1 or more and below `ratio`; 0 = 1 */
-    double proven;     /* ratio to be proven not reached, to advance; 0 = `ratio` */
+    double ratio;      /* harm to be found: new rate / old rate, above `margin`, up to 1000 */
+    double margin;     /* that harm is judged against, 1 to 50; 0 = 1 */
+    double proven;     /* ratio to be proven not reached, above 1, up to 1000; 0 = `ratio` */
     double alpha;      /* 0 = 0.05 */
-    double effect;     /* design effect, 1 or more; 0 = 1 */
+    double effect;     /* design effect, 1 to 1000000; 0 = 1 */
     double per_second; /* requests of both cohorts; 0 = unknown */
 } canary_plan;
 

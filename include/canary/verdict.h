@@ -21,15 +21,16 @@ CANARY_BEGIN_DECLS
 #define CANARY_VERDICT_ADVANCE 2
 #define CANARY_VERDICT_ROLLBACK 3
 
-/* canary_verdict.cause: what decided it, in the order of the gate. Pinned for ever. */
+/* canary_verdict.cause: what decided it. Pinned for ever. In which order causes are looked for is another
+ * matter, which docs/verdict.md tells. */
 #define CANARY_CAUSE_KILLED 1 /* a kill switch is on: nothing to judge */
 #define CANARY_CAUSE_CLOSED 2 /* at 0 %: nobody is exposed; a person begins */
 #define CANARY_CAUSE_FROZEN 3 /* the policy is frozen */
 #define CANARY_CAUSE_DATA                                                                          \
     4 /* our own figures are in doubt: damaged, dropped, a clock that jumped */
 #define CANARY_CAUSE_LIMIT 5      /* a limit or a burn rate was broken */
-#define CANARY_CAUSE_EVIDENCE 6   /* harm is proven */
-#define CANARY_CAUSE_NO_TRAFFIC 7 /* nothing was recorded for longer than the grace */
+#define CANARY_CAUSE_EVIDENCE 6   /* harm is proven; HOLD: by a process that is not believed */
+#define CANARY_CAUSE_NO_TRAFFIC 7 /* nothing of the new cohort for longer than the grace */
 #define CANARY_CAUSE_MISMATCH 8   /* users are not divided as the percentage says */
 #define CANARY_CAUSE_GENERATION 9 /* what is known belongs to another percentage */
 #define CANARY_CAUSE_SAMPLES 10   /* too few outcomes */
@@ -174,7 +175,7 @@ typedef void (*canary_verdict_fn)(void *user_data, const canary_verdict *verdict
 CANARY_API int canary_evaluate(canary_store *store, const char *rollout, uint32_t flags,
                                canary_verdict_fn callback, void *user_data, canary_error *error);
 
-/* Writes a verdict as one JSON object; docs/judgement.md lists the keys.
+/* Writes a verdict as one JSON object; docs/verdict.md lists the keys.
  * Thread: any thread. Blocking: never waits for storage. Errors: CANARY_E_INVALID, _NOMEM, _REFUSED
  * (`write` answered something else than 0). */
 CANARY_API int canary_verdict_json(const canary_verdict *verdict, canary_write_fn write,
@@ -187,13 +188,14 @@ typedef int (*canary_verdict_text_fn)(void *user_data, int64_t at_ns, const char
 /* Calls `callback` for stored verdicts of a rollout as their JSON text, newest first, not older than
  * `from_ns`, at most `limit` (0 = all). Stored are verdicts whose action, cause or deciding rule differ
  * from those before, those that a guard acted on, and one an hour.
+ * A verdict that fails its checksum is left out.
  * Thread: any thread. Blocking: may block on storage. Errors: those of canary_document_list(). */
 CANARY_API int canary_verdict_list(canary_store *store, const char *rollout, int64_t from_ns,
                                    uint64_t limit, canary_verdict_text_fn callback, void *user_data,
                                    canary_error *error);
 
 /* Writes recommendations as one JSON object with the keys current_stage, current_percentage, risk_level,
- * recommendations [{type, priority, message}] and metrics_summary.
+ * recommendations [{type, priority, message}] and metrics_summary, which docs/verdict.md explains.
  * Thread: any thread. Blocking: never waits for storage. Errors: as canary_verdict_json(). */
 CANARY_API int canary_verdict_recommend(const canary_verdict *verdict, canary_write_fn write,
                                         void *user_data, canary_error *error);

@@ -4,6 +4,7 @@
 #include <canary/report.h>
 #include <canary/rollout.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "judge/burn.h"
@@ -11,6 +12,9 @@
 #include "judge/sized.h"
 
 #define DAY_NS INT64_C(86400000000000)
+
+/* What callers of the first release have. */
+enum { PLAN_LEAST = offsetof(canary_plan, per_second) + sizeof(double) };
 
 void canary_plan_init(canary_plan *plan, uint32_t size) {
     canary_plan defaults = CANARY_PLAN_INIT;
@@ -97,7 +101,7 @@ int canary_plan_compute(const canary_plan *plan, canary_plan_answer *out, canary
     if (plan == NULL || out == NULL) {
         return canary__judge_fail(error, CANARY_E_INVALID, "plan or out is NULL");
     }
-    if (canary__judge_sized_in(&asked, plan, sizeof asked, sizeof asked) != 0) {
+    if (canary__judge_sized_in(&asked, plan, sizeof asked, PLAN_LEAST) != 0) {
         return canary__judge_fail(error, CANARY_E_INVALID, "plan has a size of %u: sizeof is %zu",
                                   (unsigned)plan->size, sizeof asked);
     }
@@ -157,7 +161,7 @@ int canary_plan_measure(canary_store *store, const char *rollout, canary_plan *p
     if (store == NULL || rollout == NULL || plan == NULL) {
         return canary__judge_fail(error, CANARY_E_INVALID, "store, rollout or plan is NULL");
     }
-    if (canary__judge_sized_in(&known, plan, sizeof known, sizeof known) != 0) {
+    if (canary__judge_sized_in(&known, plan, sizeof known, PLAN_LEAST) != 0) {
         return canary__judge_fail(error, CANARY_E_INVALID, "plan has a size of %u: sizeof is %zu",
                                   (unsigned)plan->size, sizeof known);
     }

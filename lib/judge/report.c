@@ -2,13 +2,18 @@
 /* Reports: reading everything once, and handing it out in the form that was asked for. */
 #include "judge/report.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "judge/fail.h"
 #include "judge/sized.h"
 
-enum { PIECE = 16384 };
+enum {
+    PIECE = 16384,
+    /* What callers of the first release have. */
+    OPTIONS_LEAST = offsetof(canary_report_options, to_ns) + sizeof(int64_t),
+};
 
 void canary_report_options_init(canary_report_options *options, uint32_t size) {
     canary_report_options defaults = CANARY_REPORT_OPTIONS_INIT;
@@ -91,7 +96,7 @@ static int admit(canary_store *store, const char *rollout, const canary_report_o
                                                     : "write");
     }
     if (options != NULL &&
-        canary__judge_sized_in(asked, options, sizeof *asked, sizeof *asked) != 0) {
+        canary__judge_sized_in(asked, options, sizeof *asked, OPTIONS_LEAST) != 0) {
         return canary__judge_fail(error, CANARY_E_INVALID,
                                   "options have a size of %u: sizeof is %zu",
                                   (unsigned)options->size, sizeof *asked);
