@@ -23,9 +23,7 @@
 #include "judge/breaker_window.h"
 #include "judge/fail.h"
 #include "judge/sized.h"
-
-#define MS INT64_C(1000000)
-#define SECOND (1000 * MS)
+#include "judge/spans.h"
 
 enum {
     OPTIONS_LEAST = offsetof(canary_breaker_options, user_data) + sizeof(void *),
@@ -206,13 +204,14 @@ static int64_t machine_ns(void) {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+    return (int64_t)now.tv_sec * CANARY__SECOND_NS + now.tv_nsec;
 }
 
 /* Waits until `at_ns` of the machine's clock: a hook's clock can be asked, but not waited for. Answers 1
  * when the breaker is to end. */
 static int wait_until(canary_breaker *breaker, int64_t at_ns) {
-    struct timespec until = { .tv_sec = (time_t)(at_ns / SECOND), .tv_nsec = at_ns % SECOND };
+    struct timespec until = { .tv_sec = (time_t)(at_ns / CANARY__SECOND_NS),
+                              .tv_nsec = at_ns % CANARY__SECOND_NS };
     int stopping;
 
     pthread_mutex_lock(&breaker->lock);
@@ -244,8 +243,8 @@ static void *run(void *argument) {
 static int settle(canary_breaker_options *options, canary_error *error) {
     options->rate = options->rate == 0 ? 0.5 : options->rate;
     options->least = options->least == 0 ? 20 : options->least;
-    options->window_ns = options->window_ns == 0 ? 10 * SECOND : options->window_ns;
-    options->open_ns = options->open_ns == 0 ? 30 * SECOND : options->open_ns;
+    options->window_ns = options->window_ns == 0 ? 10 * CANARY__SECOND_NS : options->window_ns;
+    options->open_ns = options->open_ns == 0 ? 30 * CANARY__SECOND_NS : options->open_ns;
     options->half_open_bp = options->half_open_bp == 0 ? 100 : options->half_open_bp;
     options->half_open_least = options->half_open_least == 0 ? 20 : options->half_open_least;
     if (options->flags != 0) {
@@ -261,12 +260,12 @@ static int settle(canary_breaker_options *options, canary_error *error) {
                                   "rate is %g; between 0 and 1 is allowed, without the ends",
                                   options->rate);
     }
-    if (options->window_ns < 100 * MS || options->window_ns > 300 * SECOND) {
+    if (options->window_ns < 100 * CANARY__MS_NS || options->window_ns > 5 * CANARY__MINUTE_NS) {
         return canary__judge_fail(error, CANARY_E_INVALID,
                                   "window_ns is %" PRId64 "; 100 ms to 5 min are allowed",
                                   options->window_ns);
     }
-    if (options->open_ns < MS || options->open_ns > 86400 * SECOND) {
+    if (options->open_ns < CANARY__MS_NS || options->open_ns > CANARY__DAY_NS) {
         return canary__judge_fail(error, CANARY_E_INVALID,
                                   "open_ns is %" PRId64 "; 1 ms to 1 day are allowed",
                                   options->open_ns);

@@ -169,7 +169,7 @@ static void set_scene(struct canary__dossier *dossier, int64_t now_ns,
     struct canary__trouble *trouble = &dossier->trouble;
     const canary_exposure *exposure = &dossier->exposure;
 
-    if (now_ns < trouble->at_ns || now_ns - trouble->at_ns > CANARY__JUDGE_HOUR_NS) {
+    if (now_ns < trouble->at_ns || now_ns - trouble->at_ns > CANARY__HOUR_NS) {
         trouble->damaged = 0;
         trouble->dropped = 0;
     }

@@ -10,10 +10,10 @@
 #include "judge/fail.h"
 
 /* A baseline may be captured anew at any time; it is looked for again after this. */
-#define BASELINE_NS (5 * CANARY__JUDGE_MINUTE_NS)
+#define BASELINE_NS (5 * CANARY__MINUTE_NS)
 /* A quantile over a long window changes slowly, and takes long to read. */
 #define QUANTILE_SHARE 60
-#define QUANTILE_MOST_NS CANARY__JUDGE_HOUR_NS
+#define QUANTILE_MOST_NS CANARY__HOUR_NS
 
 /* -- the trail -- */
 
@@ -199,7 +199,7 @@ int canary__dossier_baselines(struct canary__dossier *dossier, int64_t until_ns,
     for (uint32_t i = 0; i < dossier->policy->rule_count; i++) {
         const struct canary__rule *rule = &dossier->policy->rules[i];
         struct canary__asked *asked = &dossier->baselines[i];
-        int64_t window = rule->window_ns > 0 ? rule->window_ns : CANARY__JUDGE_HOUR_NS;
+        int64_t window = rule->window_ns > 0 ? rule->window_ns : CANARY__HOUR_NS;
         int code;
 
         if (rule->against != CANARY_AGAINST_BASELINE) {

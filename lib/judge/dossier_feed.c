@@ -10,13 +10,13 @@
 
 /* How far back the old cohort is read where there is no state yet: what is known from yesterday need not
  * be waited for. */
-#define BEFORE_NS CANARY__JUDGE_DAY_NS
+#define BEFORE_NS CANARY__DAY_NS
 /* Windows are read back now and then, since figures may be merged, or imported, long after their time. */
-#define RECALL_LEAST_NS (5 * CANARY__JUDGE_MINUTE_NS)
-#define RECALL_MOST_NS CANARY__JUDGE_HOUR_NS
+#define RECALL_LEAST_NS (5 * CANARY__MINUTE_NS)
+#define RECALL_MOST_NS CANARY__HOUR_NS
 /* Where panes of windows become coarser; see state.h. */
-#define FINE_NS CANARY__JUDGE_HOUR_NS
-#define MIDDLE_NS (6 * CANARY__JUDGE_HOUR_NS)
+#define FINE_NS CANARY__HOUR_NS
+#define MIDDLE_NS (6 * CANARY__HOUR_NS)
 
 /* Rows of one tick, until the next one's come. Histograms are the library's during a callback only. */
 struct feed {
@@ -190,8 +190,7 @@ static int64_t later(int64_t a, int64_t b) {
  * of their hour; and a process gives what it records to the middle of the time since it gathered last. */
 static int64_t begin_of(int64_t ns, int64_t now_ns) {
     ns -= CANARY_TICK_NS;
-    return floor_to(ns, now_ns - ns < 90 * CANARY__JUDGE_MINUTE_NS ? CANARY_TICK_NS
-                                                                   : CANARY__JUDGE_HOUR_NS);
+    return floor_to(ns, now_ns - ns < 90 * CANARY__MINUTE_NS ? CANARY_TICK_NS : CANARY__HOUR_NS);
 }
 
 /* What windows hold of before through_ns, in steps as fine as their panes; and the health of the last
@@ -202,15 +201,15 @@ static int recall(struct feed *feed, int64_t now_ns) {
     int64_t longest = later(canary__policy_longest_window(dossier->policy), FINE_NS);
     int64_t end = state->through_ns;
     int64_t begin = later(begin_of(state->generation_at_ns, now_ns), end - longest);
-    int64_t middle = floor_to(end - MIDDLE_NS, CANARY__JUDGE_HOUR_NS);
-    int64_t fine = floor_to(end - FINE_NS, CANARY__JUDGE_MINUTE_NS);
+    int64_t middle = floor_to(end - MIDDLE_NS, CANARY__HOUR_NS);
+    int64_t fine = floor_to(end - FINE_NS, CANARY__MINUTE_NS);
     const struct {
         int64_t from;
         int64_t to;
         int64_t step;
     } parts[] = {
-        { floor_to(begin, CANARY__JUDGE_HOUR_NS), middle, CANARY__JUDGE_HOUR_NS },
-        { later(floor_to(begin, CANARY__JUDGE_MINUTE_NS), middle), fine, CANARY__JUDGE_MINUTE_NS },
+        { floor_to(begin, CANARY__HOUR_NS), middle, CANARY__HOUR_NS },
+        { later(floor_to(begin, CANARY__MINUTE_NS), middle), fine, CANARY__MINUTE_NS },
         { later(floor_to(begin, CANARY_TICK_NS), fine), end, CANARY_TICK_NS },
     };
     int code = CANARY_OK;

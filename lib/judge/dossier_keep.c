@@ -11,8 +11,8 @@
 #include "judge/dossier_room.h"
 #include "judge/fail.h"
 
-#define RECORD_NS CANARY__JUDGE_HOUR_NS         /* one at least so often */
-#define RECORDS_NS (400 * CANARY__JUDGE_DAY_NS) /* how long they stay */
+#define RECORD_NS CANARY__HOUR_NS         /* one at least so often */
+#define RECORDS_NS (400 * CANARY__DAY_NS) /* how long they stay */
 enum { SWEPT = 8, NAME = 64, DOCUMENTS = 3 + SWEPT };
 
 /* -- a verdict as text -- */

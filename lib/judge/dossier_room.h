@@ -7,13 +7,10 @@
 #include <canary/document.h>
 
 #include "judge/dossier.h"
-
-#define CANARY__JUDGE_MINUTE_NS INT64_C(60000000000)
-#define CANARY__JUDGE_HOUR_NS INT64_C(3600000000000)
-#define CANARY__JUDGE_DAY_NS INT64_C(86400000000000)
+#include "judge/spans.h"
 
 /* Clocks of hosts differ; a stamp that is further ahead than that was made by one that is wrong. */
-#define CANARY__JUDGE_AHEAD_NS INT64_C(60000000000)
+#define CANARY__JUDGE_AHEAD_NS CANARY__MINUTE_NS
 
 /* A figure that is asked of the store now and then, not at each look: the value that people read beside
  * a rule about a quantile, and baselines. */

@@ -10,8 +10,7 @@
 #include "judge/burn.h"
 #include "judge/fail.h"
 #include "judge/sized.h"
-
-#define DAY_NS INT64_C(86400000000000)
+#include "judge/spans.h"
 
 /* What callers of the first release have. */
 enum { PLAN_LEAST = offsetof(canary_plan, per_second) + sizeof(double) };
@@ -172,8 +171,8 @@ int canary_plan_measure(canary_store *store, const char *rollout, canary_plan *p
     now = canary_store_now(store, CANARY_CLOCK_REALTIME);
     query.metric = "error";
     query.generation = state.generation;
-    query.from_ns = now > DAY_NS ? now - DAY_NS : 0;
-    query.from_ns -= query.from_ns % (60 * INT64_C(1000000000));
+    query.from_ns = now > CANARY__DAY_NS ? now - CANARY__DAY_NS : 0;
+    query.from_ns -= query.from_ns % CANARY__MINUTE_NS;
     code = canary_metrics(store, rollout, &query, take_errors, &measured, &report, error);
     if (code != CANARY_OK) {
         return code;

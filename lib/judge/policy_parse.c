@@ -15,63 +15,63 @@ static const char *const keys[] = { "$schema", "policy",   "name",       "descri
                                     "grace",   "cooldown", "attempts",   "sample_ratio",
                                     "stages",  "rules",    "objectives", NULL };
 
-static void read_head(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_head(struct canary__policy_reading *reading, const struct canary__spot *spot,
                       struct canary_policy *out) {
-    char quote[CANARY__READING_QUOTE];
-    const json_t *version = canary__reading_get(spot, "policy");
-    const json_t *schema = canary__reading_get(spot, "$schema");
+    char quote[CANARY__POLICY_QUOTE];
+    const json_t *version = canary__policy_read_get(spot, "policy");
+    const json_t *schema = canary__policy_read_get(spot, "$schema");
     int64_t number = 0;
 
     if (schema != NULL && !json_is_string(schema)) {
-        canary__reading_say(reading, spot, "$schema", "%s is no text",
-                            canary__reading_quote(schema, quote));
+        canary__policy_read_say(reading, spot, "$schema", "%s is no text",
+                                canary__policy_read_quote(schema, quote));
     }
     if (version == NULL) {
-        canary__reading_say(reading, spot, "policy", "is missing; the format's version, %d",
-                            CANARY_POLICY_FORMAT);
-    } else if (!canary__reading_whole(version, &number) || number != CANARY_POLICY_FORMAT) {
-        canary__reading_say(reading, spot, "policy",
-                            "%s is no version of the format that this library reads; %d is",
-                            canary__reading_quote(version, quote), CANARY_POLICY_FORMAT);
+        canary__policy_read_say(reading, spot, "policy", "is missing; the format's version, %d",
+                                CANARY_POLICY_FORMAT);
+    } else if (!canary__policy_read_whole(version, &number) || number != CANARY_POLICY_FORMAT) {
+        canary__policy_read_say(reading, spot, "policy",
+                                "%s is no version of the format that this library reads; %d is",
+                                canary__policy_read_quote(version, quote), CANARY_POLICY_FORMAT);
     }
-    canary__reading_name(reading, spot, "name", "", "._-", CANARY_NAME_MAX, out->name);
-    canary__reading_line(reading, spot, "description", sizeof out->description - 1,
-                         out->description);
+    canary__policy_read_name(reading, spot, "name", "", "._-", CANARY_NAME_MAX, out->name);
+    canary__policy_read_line(reading, spot, "description", sizeof out->description - 1,
+                             out->description);
 }
 
-static void read_settings(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_settings(struct canary__policy_reading *reading, const struct canary__spot *spot,
                           struct canary_policy *out) {
-    const json_t *effect = canary__reading_get(spot, "design_effect");
-    char quote[CANARY__READING_QUOTE];
+    const json_t *effect = canary__policy_read_get(spot, "design_effect");
+    char quote[CANARY__POLICY_QUOTE];
     int mode = CANARY_MODE_APPROVE - 1;
     int64_t attempts = 3;
 
-    canary__reading_choice(reading, spot, "mode", canary__policy_modes, 0, &mode);
+    canary__policy_read_choice(reading, spot, "mode", canary__policy_modes, 0, &mode);
     out->mode = mode + 1;
-    canary__reading_flag(reading, spot, "freeze", &out->frozen);
+    canary__policy_read_flag(reading, spot, "freeze", &out->frozen);
     out->alpha = 0.05;
-    canary__reading_number(reading, spot, "alpha", 0.0001, 0.2, &out->alpha);
+    canary__policy_read_number(reading, spot, "alpha", 0.0001, 0.2, &out->alpha);
     if (effect != NULL &&
         (!json_is_string(effect) || strcmp(json_string_value(effect), "measured") != 0)) {
         if (!json_is_number(effect) || !(json_number_value(effect) >= 1) ||
             !(json_number_value(effect) <= 1000)) {
-            canary__reading_say(reading, spot, "design_effect",
-                                "%s is neither \"measured\" nor a number from 1 to 1000",
-                                canary__reading_quote(effect, quote));
+            canary__policy_read_say(reading, spot, "design_effect",
+                                    "%s is neither \"measured\" nor a number from 1 to 1000",
+                                    canary__policy_read_quote(effect, quote));
         } else {
             out->design_effect = json_number_value(effect);
         }
     }
     out->grace_ns = 900 * CANARY__SECOND_NS;
-    canary__reading_time(reading, spot, "grace", 0, 3 * CANARY_TICK_NS, CANARY__WINDOW_MAX_NS,
-                         CANARY_TICK_NS, &out->grace_ns);
+    canary__policy_read_time(reading, spot, "grace", 0, 3 * CANARY_TICK_NS, CANARY__WINDOW_MAX_NS,
+                             CANARY_TICK_NS, &out->grace_ns);
     out->cooldown_ns = 1800 * CANARY__SECOND_NS;
-    canary__reading_time(reading, spot, "cooldown", 0, 0, CANARY__WINDOW_MAX_NS, CANARY__SECOND_NS,
-                         &out->cooldown_ns);
-    canary__reading_integer(reading, spot, "attempts", 0, 1000, &attempts);
+    canary__policy_read_time(reading, spot, "cooldown", 0, 0, CANARY__WINDOW_MAX_NS,
+                             CANARY__SECOND_NS, &out->cooldown_ns);
+    canary__policy_read_integer(reading, spot, "attempts", 0, 1000, &attempts);
     out->attempts = (uint32_t)attempts;
     out->check_ratio = 1;
-    canary__reading_flag(reading, spot, "sample_ratio", &out->check_ratio);
+    canary__policy_read_flag(reading, spot, "sample_ratio", &out->check_ratio);
 }
 
 static const char *kind_name(uint32_t kinds) {
@@ -85,7 +85,7 @@ static const char *kind_name(uint32_t kinds) {
 }
 
 /* A metric has one kind: two rules that need different ones cannot both be meant. */
-static void add_metric(struct canary__reading *reading, const struct canary__spot *spot,
+static void add_metric(struct canary__policy_reading *reading, const struct canary__spot *spot,
                        uint32_t index, struct canary_policy *out) {
     struct canary__rule *rule = &out->rules[index];
 
@@ -94,9 +94,9 @@ static void add_metric(struct canary__reading *reading, const struct canary__spo
 
         if (strcmp(other->metric, rule->metric) == 0 && other->kinds != 0 &&
             (other->kinds & rule->kinds) == 0) {
-            canary__reading_say(reading, spot, "metric",
-                                "\"%s\" is taken for a %s here and for a %s in rules[%u]",
-                                rule->metric, kind_name(rule->kinds), kind_name(other->kinds), i);
+            canary__policy_read_say(
+                reading, spot, "metric", "\"%s\" is taken for a %s here and for a %s in rules[%u]",
+                rule->metric, kind_name(rule->kinds), kind_name(other->kinds), i);
             return;
         }
     }
@@ -111,34 +111,34 @@ static void add_metric(struct canary__reading *reading, const struct canary__spo
 }
 
 /* 1 for a list of `least` to `most` entries. */
-static int is_list(struct canary__reading *reading, const struct canary__spot *spot,
+static int is_list(struct canary__policy_reading *reading, const struct canary__spot *spot,
                    const char *key, size_t least, size_t most) {
-    const json_t *list = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+    const json_t *list = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
 
     if (list == NULL) {
         if (least > 0) {
-            canary__reading_say(reading, spot, key, "is missing; a list of %zu to %zu", least,
-                                most);
+            canary__policy_read_say(reading, spot, key, "is missing; a list of %zu to %zu", least,
+                                    most);
         }
         return 0;
     }
     if (!json_is_array(list)) {
-        canary__reading_say(reading, spot, key, "%s stands where a list [ ] must be",
-                            canary__reading_quote(list, quote));
+        canary__policy_read_say(reading, spot, key, "%s stands where a list [ ] must be",
+                                canary__policy_read_quote(list, quote));
         return 0;
     }
     if (json_array_size(list) < least || json_array_size(list) > most) {
-        canary__reading_say(reading, spot, key, "has %zu entries; %zu to %zu are allowed",
-                            json_array_size(list), least, most);
+        canary__policy_read_say(reading, spot, key, "has %zu entries; %zu to %zu are allowed",
+                                json_array_size(list), least, most);
         return 0;
     }
     return 1;
 }
 
-static void read_rules(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_rules(struct canary__policy_reading *reading, const struct canary__spot *spot,
                        struct canary_policy *out) {
-    const json_t *list = canary__reading_get(spot, "rules");
+    const json_t *list = canary__policy_read_get(spot, "rules");
 
     if (!is_list(reading, spot, "rules", 1, CANARY_POLICY_RULES_MAX)) {
         return;
@@ -155,17 +155,18 @@ static void read_rules(struct canary__reading *reading, const struct canary__spo
         for (uint32_t j = 0; j < i; j++) {
             if (out->rules[i].name[0] != '\0' &&
                 strcmp(out->rules[j].name, out->rules[i].name) == 0) {
-                canary__reading_say(reading, &at, "name", "\"%s\" is the name of rules[%u], too",
-                                    out->rules[i].name, j);
+                canary__policy_read_say(reading, &at, "name",
+                                        "\"%s\" is the name of rules[%u], too", out->rules[i].name,
+                                        j);
                 break;
             }
         }
     }
 }
 
-static void read_objectives(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_objectives(struct canary__policy_reading *reading, const struct canary__spot *spot,
                             struct canary_policy *out) {
-    const json_t *list = canary__reading_get(spot, "objectives");
+    const json_t *list = canary__policy_read_get(spot, "objectives");
 
     if (!is_list(reading, spot, "objectives", 0, CANARY_POLICY_OBJECTIVES_MAX)) {
         return;
@@ -180,9 +181,9 @@ static void read_objectives(struct canary__reading *reading, const struct canary
         for (uint32_t j = 0; j < i; j++) {
             if (objective->name[0] != '\0' &&
                 strcmp(out->objectives[j].name, objective->name) == 0) {
-                canary__reading_say(reading, &at, "name",
-                                    "\"%s\" is the name of objectives[%u], too", objective->name,
-                                    j);
+                canary__policy_read_say(reading, &at, "name",
+                                        "\"%s\" is the name of objectives[%u], too",
+                                        objective->name, j);
                 break;
             }
         }
@@ -190,10 +191,10 @@ static void read_objectives(struct canary__reading *reading, const struct canary
             if (objective->kinds != 0 && out->rules[j].kinds != 0 &&
                 strcmp(out->rules[j].metric, objective->metric) == 0 &&
                 (out->rules[j].kinds & objective->kinds) == 0) {
-                canary__reading_say(reading, &at, "metric",
-                                    "\"%s\" is taken for a %s here and for a %s in rules[%u]",
-                                    objective->metric, kind_name(objective->kinds),
-                                    kind_name(out->rules[j].kinds), j);
+                canary__policy_read_say(reading, &at, "metric",
+                                        "\"%s\" is taken for a %s here and for a %s in rules[%u]",
+                                        objective->metric, kind_name(objective->kinds),
+                                        kind_name(out->rules[j].kinds), j);
                 break;
             }
         }
@@ -202,7 +203,7 @@ static void read_objectives(struct canary__reading *reading, const struct canary
 
 /* All rollback rules together have the policy's alpha: that any of them ever harms a healthy release
  * is at most the sum of their chances. */
-static void share_alpha(struct canary__reading *reading, const struct canary__spot *spot,
+static void share_alpha(struct canary__policy_reading *reading, const struct canary__spot *spot,
                         struct canary_policy *out) {
     const double slack = out->alpha * 1e-9;
     char given_text[CANARY__UNITS_TEXT];
@@ -219,11 +220,11 @@ static void share_alpha(struct canary__reading *reading, const struct canary__sp
         }
     }
     if (given > out->alpha + slack || (others > 0 && given > out->alpha - slack)) {
-        canary__reading_say(reading, spot, "alpha",
-                            "%s is less than what the rollback rules take of it, %s%s",
-                            canary__units_number_text(out->alpha, alpha_text),
-                            canary__units_number_text(given, given_text),
-                            others > 0 ? ", and something must be left for those without one" : "");
+        canary__policy_read_say(
+            reading, spot, "alpha", "%s is less than what the rollback rules take of it, %s%s",
+            canary__units_number_text(out->alpha, alpha_text),
+            canary__units_number_text(given, given_text),
+            others > 0 ? ", and something must be left for those without one" : "");
         return;
     }
     for (uint32_t i = 0; i < out->rule_count; i++) {
@@ -252,11 +253,11 @@ static void add_measured(struct canary_policy *out) {
     }
 }
 
-static void resolve(struct canary__reading *reading, const json_t *root,
+static void resolve(struct canary__policy_reading *reading, const json_t *root,
                     struct canary_policy *out) {
     const struct canary__spot top = { root, "" };
 
-    if (!canary__reading_object(reading, &top, keys)) {
+    if (!canary__policy_read_object(reading, &top, keys)) {
         return;
     }
     read_head(reading, &top, out);
@@ -292,7 +293,7 @@ static struct canary_policy *copy_text(const char *text, size_t size) {
 
 int canary_policy_parse(const char *text, uint64_t size, canary_policy **out,
                         canary_policy_problem_fn problem, void *user_data, canary_error *error) {
-    struct canary__reading reading = { .problem = problem, .user_data = user_data };
+    struct canary__policy_reading reading = { .problem = problem, .user_data = user_data };
     struct canary_policy *policy = NULL;
     json_t *root = NULL;
 

@@ -7,8 +7,9 @@
 
 #include "judge/policy.h"
 #include "judge/policy_reading.h"
+#include "judge/spans.h"
 
-#define CANARY__WINDOW_MAX_NS (INT64_C(31) * 86400 * 1000000000)
+#define CANARY__WINDOW_MAX_NS (31 * CANARY__DAY_NS)
 
 /* Sets of kinds of metrics. */
 #define CANARY__KIND(kind) (UINT32_C(1) << (kind))
@@ -28,26 +29,26 @@ struct canary__subject {
 };
 
 /* Reads "metric" and "statistic". `burns` 1: "burn" is one of the statistics. */
-int canary__policy_subject(struct canary__reading *reading, const struct canary__spot *spot,
+int canary__policy_subject(struct canary__policy_reading *reading, const struct canary__spot *spot,
                            int burns, struct canary__subject *out);
 
 /* Reads "above" or "below" as a limit of the subject; durations become seconds. May narrow
  * `subject->kinds`. */
-int canary__policy_limit(struct canary__reading *reading, const struct canary__spot *spot,
+int canary__policy_limit(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          struct canary__subject *subject, int32_t *above, double *limit);
 /* Which of "above" and "below" stands there: the key, or NULL, when that was told. */
-const char *canary__policy_side(struct canary__reading *reading, const struct canary__spot *spot,
-                                int32_t *above);
+const char *canary__policy_side(struct canary__policy_reading *reading,
+                                const struct canary__spot *spot, int32_t *above);
 /* A share: a number or a percentage, of which `fits` says whether it is allowed. */
-int canary__policy_share(struct canary__reading *reading, const struct canary__spot *spot,
+int canary__policy_share(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          const char *key, double least, double most, const char *allowed,
                          double *out);
 
-void canary__policy_rule(struct canary__reading *reading, const struct canary__spot *spot,
+void canary__policy_rule(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          uint32_t stage_count, struct canary__rule *out);
-void canary__policy_objective(struct canary__reading *reading, const struct canary__spot *spot,
-                              struct canary__objective *out);
-void canary__policy_stages(struct canary__reading *reading, const struct canary__spot *spot,
+void canary__policy_objective(struct canary__policy_reading *reading,
+                              const struct canary__spot *spot, struct canary__objective *out);
+void canary__policy_stages(struct canary__policy_reading *reading, const struct canary__spot *spot,
                            struct canary_policy *out);
 
 /* Words of the text, in the order of their constants less one, NULL at the end. */

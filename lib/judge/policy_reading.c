@@ -8,7 +8,8 @@
 
 #include "judge/policy_units.h"
 
-void canary__reading_tell(struct canary__reading *reading, const char *place, const char *message) {
+void canary__policy_read_tell(struct canary__policy_reading *reading, const char *place,
+                              const char *message) {
     if (reading->count++ == 0) {
         snprintf(reading->place, sizeof reading->place, "%s", place);
         snprintf(reading->message, sizeof reading->message, "%s", message);
@@ -18,8 +19,9 @@ void canary__reading_tell(struct canary__reading *reading, const char *place, co
     }
 }
 
-void canary__reading_say(struct canary__reading *reading, const struct canary__spot *spot,
-                         const char *key, const char *format, ...) {
+void canary__policy_read_say(struct canary__policy_reading *reading,
+                             const struct canary__spot *spot, const char *key, const char *format,
+                             ...) {
     char place[sizeof reading->place];
     char message[sizeof reading->message];
     va_list arguments;
@@ -34,11 +36,11 @@ void canary__reading_say(struct canary__reading *reading, const struct canary__s
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    canary__reading_tell(reading, place, message);
+    canary__policy_read_tell(reading, place, message);
 }
 
-const char *canary__reading_quote_text(const char *text, char out[CANARY__READING_QUOTE]) {
-    const size_t end = CANARY__READING_QUOTE - 12;
+const char *canary__policy_read_quote_text(const char *text, char out[CANARY__POLICY_QUOTE]) {
+    const size_t end = CANARY__POLICY_QUOTE - 12;
     size_t at = 0;
 
     out[at++] = '"';
@@ -61,12 +63,12 @@ const char *canary__reading_quote_text(const char *text, char out[CANARY__READIN
     return out;
 }
 
-const char *canary__reading_quote(const json_t *value, char out[CANARY__READING_QUOTE]) {
+const char *canary__policy_read_quote(const json_t *value, char out[CANARY__POLICY_QUOTE]) {
     switch (json_typeof(value)) {
     case JSON_STRING:
-        return canary__reading_quote_text(json_string_value(value), out);
+        return canary__policy_read_quote_text(json_string_value(value), out);
     case JSON_INTEGER:
-        snprintf(out, CANARY__READING_QUOTE, "%lld", (long long)json_integer_value(value));
+        snprintf(out, CANARY__POLICY_QUOTE, "%lld", (long long)json_integer_value(value));
         return out;
     case JSON_REAL:
         return canary__units_number_text(json_real_value(value), out);
@@ -83,12 +85,12 @@ const char *canary__reading_quote(const json_t *value, char out[CANARY__READING_
     }
 }
 
-const json_t *canary__reading_get(const struct canary__spot *spot, const char *key) {
+const json_t *canary__policy_read_get(const struct canary__spot *spot, const char *key) {
     return json_object_get(spot->object, key);
 }
 
-int canary__reading_has(const struct canary__spot *spot, const char *key) {
-    return canary__reading_get(spot, key) != NULL;
+int canary__policy_read_has(const struct canary__spot *spot, const char *key) {
+    return canary__policy_read_get(spot, key) != NULL;
 }
 
 static void join(const char *const *words, char *out, size_t size) {
@@ -111,15 +113,15 @@ static int is_plain(const char *key) {
                strlen(key);
 }
 
-int canary__reading_object(struct canary__reading *reading, const struct canary__spot *spot,
-                           const char *const *allowed) {
-    char quote[CANARY__READING_QUOTE];
+int canary__policy_read_object(struct canary__policy_reading *reading,
+                               const struct canary__spot *spot, const char *const *allowed) {
+    char quote[CANARY__POLICY_QUOTE];
     char list[256];
     void *entry;
 
     if (!json_is_object(spot->object)) {
-        canary__reading_say(reading, spot, NULL, "%s stands where an object { } must be",
-                            canary__reading_quote(spot->object, quote));
+        canary__policy_read_say(reading, spot, NULL, "%s stands where an object { } must be",
+                                canary__policy_read_quote(spot->object, quote));
         return 0;
     }
     join(allowed, list, sizeof list);
@@ -133,38 +135,38 @@ int canary__reading_object(struct canary__reading *reading, const struct canary_
             known++;
         }
         if (*known == NULL) {
-            canary__reading_say(reading, spot, is_plain(key) ? key : NULL,
-                                "the key %s is unknown; known here: %s",
-                                canary__reading_quote_text(key, quote), list);
+            canary__policy_read_say(reading, spot, is_plain(key) ? key : NULL,
+                                    "the key %s is unknown; known here: %s",
+                                    canary__policy_read_quote_text(key, quote), list);
         }
         entry = json_object_iter_next((json_t *)(uintptr_t)spot->object, entry);
     }
     return 1;
 }
 
-void canary__reading_refuse(struct canary__reading *reading, const struct canary__spot *spot,
-                            const char *key, const char *why) {
-    if (canary__reading_has(spot, key)) {
-        canary__reading_say(reading, spot, key, "must not be given: %s", why);
+void canary__policy_read_refuse(struct canary__policy_reading *reading,
+                                const struct canary__spot *spot, const char *key, const char *why) {
+    if (canary__policy_read_has(spot, key)) {
+        canary__policy_read_say(reading, spot, key, "must not be given: %s", why);
     }
 }
 
-int canary__reading_name(struct canary__reading *reading, const struct canary__spot *spot,
-                         const char *key, const char *first, const char *rest, size_t max,
-                         char *out) {
+int canary__policy_read_name(struct canary__policy_reading *reading,
+                             const struct canary__spot *spot, const char *key, const char *first,
+                             const char *rest, size_t max, char *out) {
     static const char lower[] = "abcdefghijklmnopqrstuvwxyz";
     static const char all[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    const json_t *value = canary__reading_get(spot, key);
+    const json_t *value = canary__policy_read_get(spot, key);
     const char *text = json_string_value(value);
     const int is_lower = strcmp(first, "[a-z]") == 0;
-    char quote[CANARY__READING_QUOTE];
+    char quote[CANARY__POLICY_QUOTE];
     char allowed[96];
 
     snprintf(allowed, sizeof allowed, "%s[%s%s]", is_lower ? first : "",
              is_lower ? "a-z0-9" : "A-Za-z0-9", rest);
     if (value == NULL) {
-        canary__reading_say(reading, spot, key, "is missing; a name of %s, at most %zu bytes",
-                            allowed, max);
+        canary__policy_read_say(reading, spot, key, "is missing; a name of %s, at most %zu bytes",
+                                allowed, max);
         return 0;
     }
     if (text == NULL || text[0] == '\0' || json_string_length(value) > max ||
@@ -179,8 +181,9 @@ int canary__reading_name(struct canary__reading *reading, const struct canary__s
         }
     }
     if (text == NULL) {
-        canary__reading_say(reading, spot, key, "%s is no name; a name is of %s, 1 to %zu bytes",
-                            canary__reading_quote(value, quote), allowed, max);
+        canary__policy_read_say(reading, spot, key,
+                                "%s is no name; a name is of %s, 1 to %zu bytes",
+                                canary__policy_read_quote(value, quote), allowed, max);
         return 0;
     }
     memcpy(out, text, json_string_length(value) + 1);
@@ -199,27 +202,28 @@ static int has_control(const char *text) {
     return 0;
 }
 
-int canary__reading_line(struct canary__reading *reading, const struct canary__spot *spot,
-                         const char *key, size_t max, char *out) {
-    const json_t *value = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+int canary__policy_read_line(struct canary__policy_reading *reading,
+                             const struct canary__spot *spot, const char *key, size_t max,
+                             char *out) {
+    const json_t *value = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
 
     if (value == NULL) {
         return 0;
     }
     if (!json_is_string(value)) {
-        canary__reading_say(reading, spot, key, "%s is no text",
-                            canary__reading_quote(value, quote));
+        canary__policy_read_say(reading, spot, key, "%s is no text",
+                                canary__policy_read_quote(value, quote));
         return 0;
     }
     if (json_string_length(value) > max) {
-        canary__reading_say(reading, spot, key, "has %zu bytes; at most %zu are allowed",
-                            json_string_length(value), max);
+        canary__policy_read_say(reading, spot, key, "has %zu bytes; at most %zu are allowed",
+                                json_string_length(value), max);
         return 0;
     }
     if (has_control(json_string_value(value))) {
-        canary__reading_say(reading, spot, key,
-                            "holds a control character; one line of text is allowed");
+        canary__policy_read_say(reading, spot, key,
+                                "holds a control character; one line of text is allowed");
         return 0;
     }
     if (out != NULL) {
@@ -228,10 +232,11 @@ int canary__reading_line(struct canary__reading *reading, const struct canary__s
     return 1;
 }
 
-int canary__reading_choice(struct canary__reading *reading, const struct canary__spot *spot,
-                           const char *key, const char *const *words, int required, int *out) {
-    const json_t *value = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+int canary__policy_read_choice(struct canary__policy_reading *reading,
+                               const struct canary__spot *spot, const char *key,
+                               const char *const *words, int required, int *out) {
+    const json_t *value = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
     char list[160];
 
     if (value == NULL && !required) {
@@ -239,7 +244,7 @@ int canary__reading_choice(struct canary__reading *reading, const struct canary_
     }
     join(words, list, sizeof list);
     if (value == NULL) {
-        canary__reading_say(reading, spot, key, "is missing; one of %s", list);
+        canary__policy_read_say(reading, spot, key, "is missing; one of %s", list);
         return 0;
     }
     for (int i = 0; json_is_string(value) && words[i] != NULL; i++) {
@@ -248,29 +253,29 @@ int canary__reading_choice(struct canary__reading *reading, const struct canary_
             return 1;
         }
     }
-    canary__reading_say(reading, spot, key, "%s is none of %s", canary__reading_quote(value, quote),
-                        list);
+    canary__policy_read_say(reading, spot, key, "%s is none of %s",
+                            canary__policy_read_quote(value, quote), list);
     return 0;
 }
 
-int canary__reading_flag(struct canary__reading *reading, const struct canary__spot *spot,
-                         const char *key, uint32_t *out) {
-    const json_t *value = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+int canary__policy_read_flag(struct canary__policy_reading *reading,
+                             const struct canary__spot *spot, const char *key, uint32_t *out) {
+    const json_t *value = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
 
     if (value == NULL) {
         return 0;
     }
     if (!json_is_boolean(value)) {
-        canary__reading_say(reading, spot, key, "%s is neither true nor false",
-                            canary__reading_quote(value, quote));
+        canary__policy_read_say(reading, spot, key, "%s is neither true nor false",
+                                canary__policy_read_quote(value, quote));
         return 0;
     }
     *out = json_is_true(value) ? 1 : 0;
     return 1;
 }
 
-int canary__reading_whole(const json_t *value, int64_t *out) {
+int canary__policy_read_whole(const json_t *value, int64_t *out) {
     const double number = json_number_value(value);
 
     if (json_is_integer(value)) {
@@ -285,28 +290,31 @@ int canary__reading_whole(const json_t *value, int64_t *out) {
     return 1;
 }
 
-int canary__reading_integer(struct canary__reading *reading, const struct canary__spot *spot,
-                            const char *key, int64_t least, int64_t most, int64_t *out) {
-    const json_t *value = canary__reading_get(spot, key);
+int canary__policy_read_integer(struct canary__policy_reading *reading,
+                                const struct canary__spot *spot, const char *key, int64_t least,
+                                int64_t most, int64_t *out) {
+    const json_t *value = canary__policy_read_get(spot, key);
     int64_t number = 0;
-    char quote[CANARY__READING_QUOTE];
+    char quote[CANARY__POLICY_QUOTE];
 
     if (value == NULL) {
         return 0;
     }
-    if (!canary__reading_whole(value, &number) || number < least || number > most) {
-        canary__reading_say(reading, spot, key, "%s is no whole number from %lld to %lld",
-                            canary__reading_quote(value, quote), (long long)least, (long long)most);
+    if (!canary__policy_read_whole(value, &number) || number < least || number > most) {
+        canary__policy_read_say(reading, spot, key, "%s is no whole number from %lld to %lld",
+                                canary__policy_read_quote(value, quote), (long long)least,
+                                (long long)most);
         return 0;
     }
     *out = number;
     return 1;
 }
 
-int canary__reading_number(struct canary__reading *reading, const struct canary__spot *spot,
-                           const char *key, double least, double most, double *out) {
-    const json_t *value = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+int canary__policy_read_number(struct canary__policy_reading *reading,
+                               const struct canary__spot *spot, const char *key, double least,
+                               double most, double *out) {
+    const json_t *value = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
     char low[CANARY__UNITS_TEXT];
     char high[CANARY__UNITS_TEXT];
 
@@ -315,21 +323,21 @@ int canary__reading_number(struct canary__reading *reading, const struct canary_
     }
     if (!json_is_number(value) || !(json_number_value(value) >= least) ||
         !(json_number_value(value) <= most)) {
-        canary__reading_say(reading, spot, key, "%s is no number from %s to %s",
-                            canary__reading_quote(value, quote),
-                            canary__units_number_text(least, low),
-                            canary__units_number_text(most, high));
+        canary__policy_read_say(reading, spot, key, "%s is no number from %s to %s",
+                                canary__policy_read_quote(value, quote),
+                                canary__units_number_text(least, low),
+                                canary__units_number_text(most, high));
         return 0;
     }
     *out = json_number_value(value);
     return 1;
 }
 
-int canary__reading_time(struct canary__reading *reading, const struct canary__spot *spot,
-                         const char *key, int required, int64_t least_ns, int64_t most_ns,
-                         int64_t step_ns, int64_t *out) {
-    const json_t *value = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+int canary__policy_read_time(struct canary__policy_reading *reading,
+                             const struct canary__spot *spot, const char *key, int required,
+                             int64_t least_ns, int64_t most_ns, int64_t step_ns, int64_t *out) {
+    const json_t *value = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
     char low[CANARY__UNITS_TEXT];
     char high[CANARY__UNITS_TEXT];
     char step[CANARY__UNITS_TEXT];
@@ -340,27 +348,27 @@ int canary__reading_time(struct canary__reading *reading, const struct canary__s
     canary__units_time_text(step_ns, step);
     if (value == NULL) {
         if (required) {
-            canary__reading_say(reading, spot, key, "is missing; a time from \"%s\" to \"%s\"", low,
-                                high);
+            canary__policy_read_say(reading, spot, key, "is missing; a time from \"%s\" to \"%s\"",
+                                    low, high);
         }
         return 0;
     }
     if (!json_is_string(value) || !canary__units_time(json_string_value(value), &ns)) {
-        canary__reading_say(
+        canary__policy_read_say(
             reading, spot, key,
             "%s is no time; a text of a whole number and one of s, m, h, d, w, from "
             "\"%s\" to \"%s\"",
-            canary__reading_quote(value, quote), low, high);
+            canary__policy_read_quote(value, quote), low, high);
         return 0;
     }
     if (ns < least_ns || ns > most_ns) {
-        canary__reading_say(reading, spot, key, "%s is not within \"%s\" to \"%s\"",
-                            canary__reading_quote(value, quote), low, high);
+        canary__policy_read_say(reading, spot, key, "%s is not within \"%s\" to \"%s\"",
+                                canary__policy_read_quote(value, quote), low, high);
         return 0;
     }
     if (ns % step_ns != 0) {
-        canary__reading_say(reading, spot, key, "%s is no multiple of %s",
-                            canary__reading_quote(value, quote), step);
+        canary__policy_read_say(reading, spot, key, "%s is no multiple of %s",
+                                canary__policy_read_quote(value, quote), step);
         return 0;
     }
     *out = ns;

@@ -29,7 +29,7 @@ static const char *const keys[] = { "name",    "description",  "metric", "statis
                                     "to",      "urgency",      "stages", "alpha",       NULL };
 
 /* What goes together: statistic, against, proof, cohort. */
-static int read_question(struct canary__reading *reading, const struct canary__spot *spot,
+static int read_question(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          const struct canary__subject *subject, struct canary__rule *out) {
     static const char *const cohorts[] = { "old", "new", NULL };
     const uint32_t before = reading->count;
@@ -37,54 +37,58 @@ static int read_question(struct canary__reading *reading, const struct canary__s
     int against = CANARY_AGAINST_LIMIT - 1;
     int proof;
 
-    canary__reading_choice(reading, spot, "cohort", cohorts, 0, &cohort);
-    canary__reading_choice(reading, spot, "against", canary__policy_againsts, 0, &against);
+    canary__policy_read_choice(reading, spot, "cohort", cohorts, 0, &cohort);
+    canary__policy_read_choice(reading, spot, "against", canary__policy_againsts, 0, &against);
     out->cohort = cohort;
     out->against = against + 1;
     proof = out->against == CANARY_AGAINST_OLD ? CANARY_PROOF_EVIDENCE - 1 : CANARY_PROOF_POINT - 1;
-    canary__reading_choice(reading, spot, "proof", canary__policy_proofs, 0, &proof);
+    canary__policy_read_choice(reading, spot, "proof", canary__policy_proofs, 0, &proof);
     out->proof = proof + 1;
 
     if (out->cohort == CANARY_OLD && out->against != CANARY_AGAINST_LIMIT) {
-        canary__reading_say(reading, spot, "cohort",
-                            "\"old\" is for limits only; against \"%s\" the new cohort is compared",
-                            canary__policy_againsts[against]);
+        canary__policy_read_say(
+            reading, spot, "cohort",
+            "\"old\" is for limits only; against \"%s\" the new cohort is compared",
+            canary__policy_againsts[against]);
     }
     if (subject->statistic == CANARY_STATISTIC_BURN) {
         if (out->against != CANARY_AGAINST_LIMIT) {
-            canary__reading_say(reading, spot, "against",
-                                "\"%s\" is not allowed: a burn rate is held against a \"limit\"",
-                                canary__policy_againsts[against]);
+            canary__policy_read_say(
+                reading, spot, "against",
+                "\"%s\" is not allowed: a burn rate is held against a \"limit\"",
+                canary__policy_againsts[against]);
         }
         if (out->proof != CANARY_PROOF_POINT) {
-            canary__reading_say(reading, spot, "proof",
-                                "\"evidence\" is not allowed: a burn rate is a \"point\"");
+            canary__policy_read_say(reading, spot, "proof",
+                                    "\"evidence\" is not allowed: a burn rate is a \"point\"");
         }
     } else if (out->proof == CANARY_PROOF_EVIDENCE) {
         if (out->against == CANARY_AGAINST_BASELINE) {
-            canary__reading_say(reading, spot, "proof",
-                                "\"evidence\" is not allowed against a baseline, which is of "
-                                "another time; \"point\" is");
+            canary__policy_read_say(reading, spot, "proof",
+                                    "\"evidence\" is not allowed against a baseline, which is of "
+                                    "another time; \"point\" is");
         } else if (out->against == CANARY_AGAINST_LIMIT &&
                    subject->statistic == CANARY_STATISTIC_MEAN) {
-            canary__reading_say(reading, spot, "proof",
-                                "\"evidence\" is not allowed for a mean against a limit; \"point\" "
-                                "is, or \"against\": \"old\"");
+            canary__policy_read_say(
+                reading, spot, "proof",
+                "\"evidence\" is not allowed for a mean against a limit; \"point\" "
+                "is, or \"against\": \"old\"");
         }
     } else if (out->against == CANARY_AGAINST_OLD &&
                subject->statistic == CANARY_STATISTIC_QUANTILE) {
-        canary__reading_say(reading, spot, "proof",
-                            "\"point\" is not allowed for a quantile against \"old\"; \"evidence\" "
-                            "is");
+        canary__policy_read_say(
+            reading, spot, "proof",
+            "\"point\" is not allowed for a quantile against \"old\"; \"evidence\" "
+            "is");
     }
     return reading->count == before;
 }
 
 /* Against the old cohort or a baseline: how many times theirs. */
-static void read_ratio(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_ratio(struct canary__policy_reading *reading, const struct canary__spot *spot,
                        struct canary__rule *out) {
     const char *key = canary__policy_side(reading, spot, &out->above);
-    char quote[CANARY__READING_QUOTE];
+    char quote[CANARY__POLICY_QUOTE];
 
     if (key == NULL ||
         !canary__policy_share(reading, spot, key, 0.001, 1000,
@@ -95,32 +99,33 @@ static void read_ratio(struct canary__reading *reading, const struct canary__spo
     if (out->proof == CANARY_PROOF_EVIDENCE &&
         (out->action == CANARY_RULE_ROLLBACK || out->action == CANARY_RULE_HOLD) &&
         out->threshold > MARGIN_LOW && out->threshold < MARGIN_HIGH) {
-        canary__reading_say(reading, spot, key,
-                            "%s leaves no margin: by chance the few users of a small cohort differ "
-                            "for good; at least 1.02 above, or at most 0.98 below",
-                            canary__reading_quote(canary__reading_get(spot, key), quote));
+        canary__policy_read_say(
+            reading, spot, key,
+            "%s leaves no margin: by chance the few users of a small cohort differ "
+            "for good; at least 1.02 above, or at most 0.98 below",
+            canary__policy_read_quote(canary__policy_read_get(spot, key), quote));
     }
 }
 
-static void read_burn(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_burn(struct canary__policy_reading *reading, const struct canary__spot *spot,
                       struct canary__rule *out) {
     const char *key = canary__policy_side(reading, spot, &out->above);
     char most[CANARY__UNITS_TEXT];
     double factor = 0;
 
-    if (!canary__reading_has(spot, "objective")) {
-        canary__reading_say(reading, spot, "objective",
-                            "is missing; the share that should be good, such as \"99.9%%\"");
+    if (!canary__policy_read_has(spot, "objective")) {
+        canary__policy_read_say(reading, spot, "objective",
+                                "is missing; the share that should be good, such as \"99.9%%\"");
         return;
     }
     if (!canary__policy_share(reading, spot, "objective", 0.5, 0.99999,
                               "a share from 0.5 to 0.99999, or a text such as \"99.9%\"",
                               &out->objective) ||
-        key == NULL || !canary__reading_number(reading, spot, key, 0.01, 1e5, &factor)) {
+        key == NULL || !canary__policy_read_number(reading, spot, key, 0.01, 1e5, &factor)) {
         return;
     }
     if (factor * (1 - out->objective) >= 1) {
-        canary__reading_say(
+        canary__policy_read_say(
             reading, spot, key,
             "is never so: with this objective a burn rate is at most %s, when all is "
             "bad",
@@ -130,9 +135,9 @@ static void read_burn(struct canary__reading *reading, const struct canary__spot
     out->threshold = factor;
 }
 
-static void read_limit(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_limit(struct canary__policy_reading *reading, const struct canary__spot *spot,
                        struct canary__subject *subject, struct canary__rule *out) {
-    char quote[CANARY__READING_QUOTE];
+    char quote[CANARY__POLICY_QUOTE];
 
     if (!canary__policy_limit(reading, spot, subject, &out->above, &out->threshold)) {
         return;
@@ -141,38 +146,40 @@ static void read_limit(struct canary__reading *reading, const struct canary__spo
         !(out->threshold > 0 && out->threshold <= (out->above ? EVIDENCE_LIMIT_MAX : 0.999999))) {
         const char *key = out->above ? "above" : "below";
 
-        canary__reading_say(reading, spot, key,
-                            "%s cannot be proven by evidence; above 0, at most %s, or \"proof\": "
-                            "\"point\"",
-                            canary__reading_quote(canary__reading_get(spot, key), quote),
-                            out->above ? "0.94" : "0.999999");
+        canary__policy_read_say(
+            reading, spot, key,
+            "%s cannot be proven by evidence; above 0, at most %s, or \"proof\": "
+            "\"point\"",
+            canary__policy_read_quote(canary__policy_read_get(spot, key), quote),
+            out->above ? "0.94" : "0.999999");
     }
 }
 
-static void read_windows(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_windows(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          struct canary__rule *out) {
     const int64_t minute = 60 * CANARY__SECOND_NS;
     static const char no_window[] =
         "evidence counts since the percentage was set; windows are of \"proof\": \"point\"";
 
     if (out->proof == CANARY_PROOF_EVIDENCE) {
-        canary__reading_refuse(reading, spot, "window", no_window);
-        canary__reading_refuse(reading, spot, "short_window", no_window);
-        canary__reading_refuse(reading, spot, "for", no_window);
+        canary__policy_read_refuse(reading, spot, "window", no_window);
+        canary__policy_read_refuse(reading, spot, "short_window", no_window);
+        canary__policy_read_refuse(reading, spot, "for", no_window);
         return;
     }
-    canary__reading_time(reading, spot, "window", 1, minute, CANARY__WINDOW_MAX_NS, CANARY_TICK_NS,
-                         &out->window_ns);
-    canary__reading_time(reading, spot, "for", 0, 0, CANARY__WINDOW_MAX_NS, CANARY_TICK_NS,
-                         &out->for_ns);
+    canary__policy_read_time(reading, spot, "window", 1, minute, CANARY__WINDOW_MAX_NS,
+                             CANARY_TICK_NS, &out->window_ns);
+    canary__policy_read_time(reading, spot, "for", 0, 0, CANARY__WINDOW_MAX_NS, CANARY_TICK_NS,
+                             &out->for_ns);
     if (out->statistic != CANARY_STATISTIC_BURN) {
-        canary__reading_refuse(reading, spot, "short_window", "only burn rates have a second one");
+        canary__policy_read_refuse(reading, spot, "short_window",
+                                   "only burn rates have a second one");
         return;
     }
-    if (canary__reading_time(reading, spot, "short_window", 1, CANARY_TICK_NS,
-                             CANARY__WINDOW_MAX_NS, CANARY_TICK_NS, &out->short_window_ns) &&
+    if (canary__policy_read_time(reading, spot, "short_window", 1, CANARY_TICK_NS,
+                                 CANARY__WINDOW_MAX_NS, CANARY_TICK_NS, &out->short_window_ns) &&
         out->window_ns != 0 && out->short_window_ns >= out->window_ns) {
-        canary__reading_say(reading, spot, "short_window", "is not shorter than \"window\"");
+        canary__policy_read_say(reading, spot, "short_window", "is not shorter than \"window\"");
     }
 }
 
@@ -215,11 +222,11 @@ static double default_least(const struct canary__rule *rule) {
     return least < 200 ? 200 : least;
 }
 
-static void read_stages(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_stages(struct canary__policy_reading *reading, const struct canary__spot *spot,
                         uint32_t stage_count, struct canary__rule *out) {
-    const json_t *list = canary__reading_get(spot, "stages");
+    const json_t *list = canary__policy_read_get(spot, "stages");
     const long long most = stage_count != 0 ? stage_count : CANARY__POLICY_STAGES;
-    char quote[CANARY__READING_QUOTE];
+    char quote[CANARY__POLICY_QUOTE];
     uint32_t stages = 0;
 
     out->stages = UINT32_MAX - 1;
@@ -227,8 +234,9 @@ static void read_stages(struct canary__reading *reading, const struct canary__sp
         return;
     }
     if (!json_is_array(list) || json_array_size(list) == 0) {
-        canary__reading_say(reading, spot, "stages", "%s is no list of stage numbers",
-                            json_is_array(list) ? "[]" : canary__reading_quote(list, quote));
+        canary__policy_read_say(reading, spot, "stages", "%s is no list of stage numbers",
+                                json_is_array(list) ? "[]"
+                                                    : canary__policy_read_quote(list, quote));
         return;
     }
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -237,13 +245,13 @@ static void read_stages(struct canary__reading *reading, const struct canary__sp
         char key[32];
 
         snprintf(key, sizeof key, "stages[%zu]", i);
-        if (!canary__reading_whole(entry, &number) || number < 1 || number > most) {
-            canary__reading_say(reading, spot, key, "%s is no stage number from 1 to %lld",
-                                canary__reading_quote(entry, quote), most);
+        if (!canary__policy_read_whole(entry, &number) || number < 1 || number > most) {
+            canary__policy_read_say(reading, spot, key, "%s is no stage number from 1 to %lld",
+                                    canary__policy_read_quote(entry, quote), most);
             return;
         }
         if ((stages & UINT32_C(1) << number) != 0) {
-            canary__reading_say(reading, spot, key, "%lld is named twice", (long long)number);
+            canary__policy_read_say(reading, spot, key, "%lld is named twice", (long long)number);
             return;
         }
         stages |= UINT32_C(1) << number;
@@ -251,14 +259,14 @@ static void read_stages(struct canary__reading *reading, const struct canary__sp
     out->stages = stages;
 }
 
-static void read_target(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_target(struct canary__policy_reading *reading, const struct canary__spot *spot,
                         struct canary__rule *out) {
-    const json_t *value = canary__reading_get(spot, "to");
+    const json_t *value = canary__policy_read_get(spot, "to");
     int64_t number = 0;
-    char quote[CANARY__READING_QUOTE];
+    char quote[CANARY__POLICY_QUOTE];
 
     if (out->action != CANARY_RULE_ROLLBACK) {
-        canary__reading_refuse(reading, spot, "to", "only a rollback goes somewhere");
+        canary__policy_read_refuse(reading, spot, "to", "only a rollback goes somewhere");
         return;
     }
     if (value == NULL) {
@@ -268,25 +276,27 @@ static void read_target(struct canary__reading *reading, const struct canary__sp
         out->to_stage = -1;
         return;
     }
-    if (!canary__reading_whole(value, &number) || number < 0 || number >= CANARY__POLICY_STAGES) {
-        canary__reading_say(reading, spot, "to",
-                            "%s is neither a stage number from 0 to %d nor \"previous\"",
-                            canary__reading_quote(value, quote), CANARY__POLICY_STAGES - 1);
+    if (!canary__policy_read_whole(value, &number) || number < 0 ||
+        number >= CANARY__POLICY_STAGES) {
+        canary__policy_read_say(reading, spot, "to",
+                                "%s is neither a stage number from 0 to %d nor \"previous\"",
+                                canary__policy_read_quote(value, quote), CANARY__POLICY_STAGES - 1);
         return;
     }
     out->to_stage = (int32_t)number;
     for (int stage = 1; stage <= out->to_stage; stage++) {
         if ((out->stages & UINT32_C(1) << stage) != 0) {
-            canary__reading_say(reading, spot, "to",
-                                "%d is no way down from stage %d, to which the rule applies, too; "
-                                "\"stages\" must list stages above %d only",
-                                (int)out->to_stage, stage, (int)out->to_stage);
+            canary__policy_read_say(
+                reading, spot, "to",
+                "%d is no way down from stage %d, to which the rule applies, too; "
+                "\"stages\" must list stages above %d only",
+                (int)out->to_stage, stage, (int)out->to_stage);
             return;
         }
     }
 }
 
-static void read_action(struct canary__reading *reading, const struct canary__spot *spot,
+static void read_action(struct canary__policy_reading *reading, const struct canary__spot *spot,
                         uint32_t stage_count, struct canary__rule *out) {
     int urgency;
 
@@ -304,23 +314,23 @@ static void read_action(struct canary__reading *reading, const struct canary__sp
         break;
     }
     urgency--;
-    canary__reading_choice(reading, spot, "urgency", canary__policy_urgencies, 0, &urgency);
+    canary__policy_read_choice(reading, spot, "urgency", canary__policy_urgencies, 0, &urgency);
     out->urgency = urgency + 1;
 }
 
-void canary__policy_rule(struct canary__reading *reading, const struct canary__spot *spot,
+void canary__policy_rule(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          uint32_t stage_count, struct canary__rule *out) {
     struct canary__subject subject = { .kinds = 0 };
     int64_t least = 0;
     int action = NONE;
     int sound;
 
-    if (!canary__reading_object(reading, spot, keys)) {
+    if (!canary__policy_read_object(reading, spot, keys)) {
         return;
     }
-    canary__reading_name(reading, spot, "name", "[a-z]", "_-", sizeof out->name - 1, out->name);
-    canary__reading_line(reading, spot, "description", 511, NULL);
-    sound = canary__reading_choice(reading, spot, "action", canary__policy_actions, 1, &action);
+    canary__policy_read_name(reading, spot, "name", "[a-z]", "_-", sizeof out->name - 1, out->name);
+    canary__policy_read_line(reading, spot, "description", 511, NULL);
+    sound = canary__policy_read_choice(reading, spot, "action", canary__policy_actions, 1, &action);
     if (!canary__policy_subject(reading, spot, 1, &subject)) {
         return;
     }
@@ -335,7 +345,7 @@ void canary__policy_rule(struct canary__reading *reading, const struct canary__s
     if (subject.statistic == CANARY_STATISTIC_BURN) {
         read_burn(reading, spot, out);
     } else {
-        canary__reading_refuse(reading, spot, "objective", "only burn rates have one");
+        canary__policy_read_refuse(reading, spot, "objective", "only burn rates have one");
         if (out->against == CANARY_AGAINST_LIMIT) {
             read_limit(reading, spot, &subject, out);
             out->kinds = subject.kinds;
@@ -346,12 +356,13 @@ void canary__policy_rule(struct canary__reading *reading, const struct canary__s
     read_windows(reading, spot, out);
     read_action(reading, spot, stage_count, out);
     out->least = default_least(out);
-    if (canary__reading_integer(reading, spot, "min_samples", 1, INT64_C(1000000000000), &least)) {
+    if (canary__policy_read_integer(reading, spot, "min_samples", 1, INT64_C(1000000000000),
+                                    &least)) {
         out->least = (double)least;
     }
     if (out->proof != CANARY_PROOF_EVIDENCE) {
-        canary__reading_refuse(reading, spot, "alpha", "only evidence has one");
+        canary__policy_read_refuse(reading, spot, "alpha", "only evidence has one");
     } else {
-        canary__reading_number(reading, spot, "alpha", 1e-6, 0.2, &out->alpha);
+        canary__policy_read_number(reading, spot, "alpha", 1e-6, 0.2, &out->alpha);
     }
 }

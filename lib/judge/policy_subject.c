@@ -67,31 +67,32 @@ static int find(const char *word, int burns) {
     return -1;
 }
 
-int canary__policy_subject(struct canary__reading *reading, const struct canary__spot *spot,
+int canary__policy_subject(struct canary__policy_reading *reading, const struct canary__spot *spot,
                            int burns, struct canary__subject *out) {
-    const json_t *value = canary__reading_get(spot, "statistic");
-    char quote[CANARY__READING_QUOTE];
+    const json_t *value = canary__policy_read_get(spot, "statistic");
+    char quote[CANARY__POLICY_QUOTE];
     char list[128];
     uint32_t kinds;
     int found = 0;
 
-    if (!canary__reading_name(reading, spot, "metric", "[a-z]", "_", CANARY_METRIC_NAME_MAX,
-                              out->metric)) {
+    if (!canary__policy_read_name(reading, spot, "metric", "[a-z]", "_", CANARY_METRIC_NAME_MAX,
+                                  out->metric)) {
         return 0;
     }
     kinds = kinds_of_name(out->metric);
     list_fitting(kinds, burns, list, sizeof list);
     if (value == NULL && kinds != CANARY__KIND(CANARY_METRIC_PROPORTION)) {
-        canary__reading_say(reading, spot, "statistic", "is missing; of \"%s\" one of %s",
-                            out->metric, list);
+        canary__policy_read_say(reading, spot, "statistic", "is missing; of \"%s\" one of %s",
+                                out->metric, list);
         return 0;
     }
     if (value != NULL) {
         found = find(json_string_value(value), burns);
     }
     if (found < 0 || (statistics[found].kinds & kinds) == 0) {
-        canary__reading_say(reading, spot, "statistic", "%s is no statistic of \"%s\"; it has %s",
-                            canary__reading_quote(value, quote), out->metric, list);
+        canary__policy_read_say(reading, spot, "statistic",
+                                "%s is no statistic of \"%s\"; it has %s",
+                                canary__policy_read_quote(value, quote), out->metric, list);
         return 0;
     }
     out->statistic = statistics[found].statistic;
@@ -101,26 +102,26 @@ int canary__policy_subject(struct canary__reading *reading, const struct canary_
     return 1;
 }
 
-const char *canary__policy_side(struct canary__reading *reading, const struct canary__spot *spot,
-                                int32_t *above) {
-    const int has_above = canary__reading_has(spot, "above");
-    const int has_below = canary__reading_has(spot, "below");
+const char *canary__policy_side(struct canary__policy_reading *reading,
+                                const struct canary__spot *spot, int32_t *above) {
+    const int has_above = canary__policy_read_has(spot, "above");
+    const int has_below = canary__policy_read_has(spot, "below");
 
     if (has_above == has_below) {
-        canary__reading_say(reading, spot, NULL,
-                            has_above ? "has \"above\" and \"below\"; exactly one is allowed"
-                                      : "has neither \"above\" nor \"below\"; one is needed");
+        canary__policy_read_say(reading, spot, NULL,
+                                has_above ? "has \"above\" and \"below\"; exactly one is allowed"
+                                          : "has neither \"above\" nor \"below\"; one is needed");
         return NULL;
     }
     *above = has_above;
     return has_above ? "above" : "below";
 }
 
-int canary__policy_share(struct canary__reading *reading, const struct canary__spot *spot,
+int canary__policy_share(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          const char *key, double least, double most, const char *allowed,
                          double *out) {
-    const json_t *value = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+    const json_t *value = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
     double share;
 
     if (json_is_number(value)) {
@@ -129,8 +130,8 @@ int canary__policy_share(struct canary__reading *reading, const struct canary__s
         share = -1;
     }
     if (!(share >= least && share <= most)) {
-        canary__reading_say(reading, spot, key, "%s is not allowed; %s",
-                            canary__reading_quote(value, quote), allowed);
+        canary__policy_read_say(reading, spot, key, "%s is not allowed; %s",
+                                canary__policy_read_quote(value, quote), allowed);
         return 0;
     }
     *out = share;
@@ -138,40 +139,43 @@ int canary__policy_share(struct canary__reading *reading, const struct canary__s
 }
 
 /* Durations as texts with a unit, so that nobody has to guess it. */
-static int limit_duration(struct canary__reading *reading, const struct canary__spot *spot,
+static int limit_duration(struct canary__policy_reading *reading, const struct canary__spot *spot,
                           const char *key, double most, double *limit) {
-    const json_t *value = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+    const json_t *value = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
 
     if (!json_is_string(value) || !canary__units_duration(json_string_value(value), limit)) {
-        canary__reading_say(reading, spot, key,
-                            "%s is no duration; a text of a number and ns, us, ms, s, m or h, such "
-                            "as \"600ms\"",
-                            canary__reading_quote(value, quote));
+        canary__policy_read_say(
+            reading, spot, key,
+            "%s is no duration; a text of a number and ns, us, ms, s, m or h, such "
+            "as \"600ms\"",
+            canary__policy_read_quote(value, quote));
         return 0;
     }
     if (!(*limit > 0 && *limit <= most)) {
-        canary__reading_say(reading, spot, key, "%s is not allowed; above \"0s\", at most \"%gs\"",
-                            canary__reading_quote(value, quote), most);
+        canary__policy_read_say(reading, spot, key,
+                                "%s is not allowed; above \"0s\", at most \"%gs\"",
+                                canary__policy_read_quote(value, quote), most);
         return 0;
     }
     return 1;
 }
 
-static int limit_mean(struct canary__reading *reading, const struct canary__spot *spot,
+static int limit_mean(struct canary__policy_reading *reading, const struct canary__spot *spot,
                       const char *key, struct canary__subject *subject, double *limit) {
-    const json_t *value = canary__reading_get(spot, key);
-    char quote[CANARY__READING_QUOTE];
+    const json_t *value = canary__policy_read_get(spot, key);
+    char quote[CANARY__POLICY_QUOTE];
 
     if (json_is_string(value) || subject->kinds == CANARY__KIND(CANARY_METRIC_DURATION)) {
         subject->kinds = CANARY__KIND(CANARY_METRIC_DURATION);
         return limit_duration(reading, spot, key, DURATION_END_SECONDS, limit);
     }
     if (!json_is_number(value) || !(fabs(json_number_value(value)) <= 1e15)) {
-        canary__reading_say(reading, spot, key,
-                            "%s is not allowed; a number up to 1e15 for values and scores, or a "
-                            "text such as \"600ms\" for durations",
-                            canary__reading_quote(value, quote));
+        canary__policy_read_say(
+            reading, spot, key,
+            "%s is not allowed; a number up to 1e15 for values and scores, or a "
+            "text such as \"600ms\" for durations",
+            canary__policy_read_quote(value, quote));
         return 0;
     }
     subject->kinds = CANARY__KINDS_NUMBER;
@@ -179,10 +183,10 @@ static int limit_mean(struct canary__reading *reading, const struct canary__spot
     return 1;
 }
 
-int canary__policy_limit(struct canary__reading *reading, const struct canary__spot *spot,
+int canary__policy_limit(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          struct canary__subject *subject, int32_t *above, double *limit) {
     const char *key = canary__policy_side(reading, spot, above);
-    char quote[CANARY__READING_QUOTE];
+    char quote[CANARY__POLICY_QUOTE];
 
     if (key == NULL) {
         return 0;
@@ -198,33 +202,35 @@ int canary__policy_limit(struct canary__reading *reading, const struct canary__s
         return 0;
     }
     if (*limit == (*above ? 1.0 : 0.0)) {
-        canary__reading_say(reading, spot, key, "%s is never so: a share is %s",
-                            canary__reading_quote(canary__reading_get(spot, key), quote),
-                            *above ? "at most 1" : "at least 0");
+        canary__policy_read_say(
+            reading, spot, key, "%s is never so: a share is %s",
+            canary__policy_read_quote(canary__policy_read_get(spot, key), quote),
+            *above ? "at most 1" : "at least 0");
         return 0;
     }
     return 1;
 }
 
-void canary__policy_objective(struct canary__reading *reading, const struct canary__spot *spot,
-                              struct canary__objective *out) {
+void canary__policy_objective(struct canary__policy_reading *reading,
+                              const struct canary__spot *spot, struct canary__objective *out) {
     static const char *const keys[] = { "name",  "description", "metric", "statistic",
                                         "above", "below",       NULL };
-    const char *word = json_string_value(canary__reading_get(spot, "statistic"));
+    const char *word = json_string_value(canary__policy_read_get(spot, "statistic"));
     struct canary__subject subject = { .kinds = 0 };
 
-    if (!canary__reading_object(reading, spot, keys)) {
+    if (!canary__policy_read_object(reading, spot, keys)) {
         return;
     }
-    canary__reading_name(reading, spot, "name", "[a-z]", "_-", sizeof out->name - 1, out->name);
-    canary__reading_line(reading, spot, "description", 511, NULL);
+    canary__policy_read_name(reading, spot, "name", "[a-z]", "_-", sizeof out->name - 1, out->name);
+    canary__policy_read_line(reading, spot, "description", 511, NULL);
     if (word != NULL && strcmp(word, "uptime") == 0) {
-        canary__reading_refuse(reading, spot, "metric", "uptime is of all outcomes");
-        canary__reading_refuse(reading, spot, "below", "uptime should be \"above\" its target");
+        canary__policy_read_refuse(reading, spot, "metric", "uptime is of all outcomes");
+        canary__policy_read_refuse(reading, spot, "below", "uptime should be \"above\" its target");
         out->statistic = CANARY__STATISTIC_UPTIME;
         out->above = 1;
-        if (!canary__reading_has(spot, "above")) {
-            canary__reading_say(reading, spot, "above", "is missing; a share such as \"99.9%%\"");
+        if (!canary__policy_read_has(spot, "above")) {
+            canary__policy_read_say(reading, spot, "above",
+                                    "is missing; a share such as \"99.9%%\"");
         } else {
             canary__policy_share(reading, spot, "above", 0, 0.999999999,
                                  "a share from 0 to below 1, or a text such as \"99.9%\"",

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int canary__policy_text_fits(struct canary__reading *reading, const char *text, size_t size) {
+int canary__policy_text_fits(struct canary__policy_reading *reading, const char *text,
+                             size_t size) {
     const char *nul;
     int line = 1;
     char message[96];
@@ -14,7 +15,7 @@ int canary__policy_text_fits(struct canary__reading *reading, const char *text, 
     if (size > CANARY_POLICY_SIZE_MAX) {
         snprintf(message, sizeof message, "the text has %zu bytes; at most %d are allowed", size,
                  CANARY_POLICY_SIZE_MAX);
-        canary__reading_tell(reading, "line 1, column 1", message);
+        canary__policy_read_tell(reading, "line 1, column 1", message);
         return 0;
     }
     nul = memchr(text, '\0', size);
@@ -28,12 +29,12 @@ int canary__policy_text_fits(struct canary__reading *reading, const char *text, 
             }
         }
         snprintf(place, sizeof place, "line %d, column %lld", line, (long long)(nul - begin) + 1);
-        canary__reading_tell(reading, place, "a NUL byte; a policy is text");
+        canary__policy_read_tell(reading, place, "a NUL byte; a policy is text");
         return 0;
     }
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-        canary__reading_tell(reading, "line 1, column 1",
-                             "a byte order mark; a policy is UTF-8 without one");
+        canary__policy_read_tell(reading, "line 1, column 1",
+                                 "a byte order mark; a policy is UTF-8 without one");
         return 0;
     }
     return 1;
@@ -97,7 +98,8 @@ static size_t bytes_of_tree(const json_t *value) {
     return bytes;
 }
 
-json_t *canary__policy_text_json(struct canary__reading *reading, const char *text, size_t size) {
+json_t *canary__policy_text_json(struct canary__policy_reading *reading, const char *text,
+                                 size_t size) {
     json_error_t trouble;
     char place[64];
     json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &trouble);
@@ -117,6 +119,6 @@ json_t *canary__policy_text_json(struct canary__reading *reading, const char *te
             *at = '?';
         }
     }
-    canary__reading_tell(reading, place, trouble.text);
+    canary__policy_read_tell(reading, place, trouble.text);
     return NULL;
 }

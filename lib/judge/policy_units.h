@@ -6,8 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CANARY__SECOND_NS INT64_C(1000000000)
-#define CANARY__DAY_NS (INT64_C(86400) * CANARY__SECOND_NS)
+#include "judge/spans.h"
 
 /* A whole number and s, m, h, d or w: 1, else 0. At most ten years. */
 int canary__units_time(const char *text, int64_t *ns);

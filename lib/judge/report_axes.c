@@ -7,15 +7,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "judge/spans.h"
+
 #define LEFT 60.0
 #define RIGHT 470.0
 #define TOP 22.0
 #define BOTTOM 214.0
-
-#define SECOND INT64_C(1000000000)
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
 
 enum { MARKS_MOST = 16 }; /* more would lie upon one another */
 
@@ -161,13 +158,14 @@ void canary__axes_powers(const struct canary__axes *axes) {
 }
 
 static void add_time(const struct canary__axes *axes, int64_t at_ns, int64_t step) {
-    time_t seconds = (time_t)(at_ns / SECOND);
+    time_t seconds = (time_t)(at_ns / CANARY__SECOND_NS);
     struct tm broken;
     char buffer[32] = "";
 
     if (gmtime_r(&seconds, &broken) != NULL) {
         /* Names of months would follow the locale of the program. */
-        const char *format = step < DAY && at_ns % DAY != 0 ? "%H:%M" : "%m-%d";
+        const char *format =
+            step < CANARY__DAY_NS && at_ns % CANARY__DAY_NS != 0 ? "%H:%M" : "%m-%d";
 
         strftime(buffer, sizeof buffer, format, &broken);
     }
@@ -175,10 +173,15 @@ static void add_time(const struct canary__axes *axes, int64_t at_ns, int64_t ste
 }
 
 void canary__axes_times(const struct canary__axes *axes) {
-    static const int64_t steps[] = { 10 * SECOND, 30 * SECOND, MINUTE,   2 * MINUTE, 5 * MINUTE,
-                                     10 * MINUTE, 30 * MINUTE, HOUR,     2 * HOUR,   3 * HOUR,
-                                     6 * HOUR,    12 * HOUR,   DAY,      2 * DAY,    7 * DAY,
-                                     14 * DAY,    28 * DAY,    56 * DAY, 112 * DAY };
+    static const int64_t steps[] = {
+        10 * CANARY__SECOND_NS, 30 * CANARY__SECOND_NS, CANARY__MINUTE_NS,
+        2 * CANARY__MINUTE_NS,  5 * CANARY__MINUTE_NS,  10 * CANARY__MINUTE_NS,
+        30 * CANARY__MINUTE_NS, CANARY__HOUR_NS,        2 * CANARY__HOUR_NS,
+        3 * CANARY__HOUR_NS,    6 * CANARY__HOUR_NS,    12 * CANARY__HOUR_NS,
+        CANARY__DAY_NS,         2 * CANARY__DAY_NS,     7 * CANARY__DAY_NS,
+        14 * CANARY__DAY_NS,    28 * CANARY__DAY_NS,    56 * CANARY__DAY_NS,
+        112 * CANARY__DAY_NS
+    };
     int64_t span = axes->span.to_ns - axes->span.from_ns;
     size_t i = 0;
     int64_t step;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "judge/report_axes.h"
+#include "judge/spans.h"
 
 enum { LISTED = 20, ROWS = 130 };
 
@@ -37,8 +38,8 @@ struct canary__span canary__chart_span(const struct canary__report *report) {
         span.to_ns = report->to_ns;
     }
     /* A single moment has no width. */
-    if (span.to_ns - span.from_ns < 60 * INT64_C(1000000000)) {
-        span.to_ns = span.from_ns + 60 * INT64_C(1000000000);
+    if (span.to_ns - span.from_ns < CANARY__MINUTE_NS) {
+        span.to_ns = span.from_ns + CANARY__MINUTE_NS;
     }
     return span;
 }

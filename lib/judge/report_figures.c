@@ -7,11 +7,7 @@
 #include "judge/classical.h"
 #include "judge/fail.h"
 #include "judge/report.h"
-
-#define SECOND INT64_C(1000000000)
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
+#include "judge/spans.h"
 
 struct reading {
     struct canary__report *report;
@@ -148,18 +144,24 @@ static int take_total(void *user_data, const canary_metrics_row *row) {
 /* About as many steps as a curve can show, none finer than figures of that age are kept. */
 static int64_t step_for(int64_t span, int64_t age) {
     static const int64_t steps[] = {
-        10 * SECOND, 30 * SECOND, MINUTE,   2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE,
-        30 * MINUTE, HOUR,        2 * HOUR, 3 * HOUR,   6 * HOUR,   12 * HOUR,   DAY,
-        2 * DAY,     7 * DAY,     14 * DAY, 28 * DAY,   56 * DAY,   112 * DAY,   224 * DAY,
+        10 * CANARY__SECOND_NS, 30 * CANARY__SECOND_NS, CANARY__MINUTE_NS,
+        2 * CANARY__MINUTE_NS,  5 * CANARY__MINUTE_NS,  10 * CANARY__MINUTE_NS,
+        15 * CANARY__MINUTE_NS, 30 * CANARY__MINUTE_NS, CANARY__HOUR_NS,
+        2 * CANARY__HOUR_NS,    3 * CANARY__HOUR_NS,    6 * CANARY__HOUR_NS,
+        12 * CANARY__HOUR_NS,   CANARY__DAY_NS,         2 * CANARY__DAY_NS,
+        7 * CANARY__DAY_NS,     14 * CANARY__DAY_NS,    28 * CANARY__DAY_NS,
+        56 * CANARY__DAY_NS,    112 * CANARY__DAY_NS,   224 * CANARY__DAY_NS,
     };
-    int64_t least = age <= 2 * HOUR ? 10 * SECOND : age <= 7 * DAY ? MINUTE : HOUR;
+    int64_t least = age <= 2 * CANARY__HOUR_NS  ? 10 * CANARY__SECOND_NS
+                    : age <= 7 * CANARY__DAY_NS ? CANARY__MINUTE_NS
+                                                : CANARY__HOUR_NS;
 
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         if (steps[i] >= least && span / steps[i] <= CANARY__REPORT_POINTS) {
             return steps[i];
         }
     }
-    return 400 * DAY;
+    return 400 * CANARY__DAY_NS;
 }
 
 static double headline(int kind, const canary_figures *figures) {

@@ -6,11 +6,9 @@
 
 #include "judge/fail.h"
 #include "judge/report.h"
+#include "judge/spans.h"
 #include "judge/special.h"
 #include "judge/tick.h"
-
-#define MINUTE_NS INT64_C(60000000000)
-#define HOUR_NS INT64_C(3600000000000)
 
 /* -- uptime -- */
 
@@ -72,12 +70,12 @@ struct part {
 
 static void parts_of(const struct canary__report *report, struct part parts[3]) {
     int64_t newest = report->recorded.to_ns;
-    int64_t minutes = (newest - 168 * HOUR_NS) / HOUR_NS * HOUR_NS;
-    int64_t ticks = (newest - 2 * HOUR_NS) / MINUTE_NS * MINUTE_NS;
+    int64_t minutes = (newest - 168 * CANARY__HOUR_NS) / CANARY__HOUR_NS * CANARY__HOUR_NS;
+    int64_t ticks = (newest - 2 * CANARY__HOUR_NS) / CANARY__MINUTE_NS * CANARY__MINUTE_NS;
     int64_t from = report->recorded.from_ns;
 
-    parts[0] = (struct part){ from, minutes, HOUR_NS };
-    parts[1] = (struct part){ minutes > from ? minutes : from, ticks, MINUTE_NS };
+    parts[0] = (struct part){ from, minutes, CANARY__HOUR_NS };
+    parts[1] = (struct part){ minutes > from ? minutes : from, ticks, CANARY__MINUTE_NS };
     parts[2] = (struct part){ ticks > from ? ticks : from, newest, CANARY_TICK_NS };
 }
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#define SECOND INT64_C(1000000000)
+#include "judge/spans.h"
 
 void canary__text_free(struct canary__text *text) {
     free(text->data);
@@ -336,7 +336,7 @@ void canary__text_bp(struct canary__text *text, uint32_t bp) {
 }
 
 static void add_time(struct canary__text *text, int64_t ns, const char *format) {
-    time_t seconds = (time_t)(ns / SECOND);
+    time_t seconds = (time_t)(ns / CANARY__SECOND_NS);
     struct tm broken;
     char buffer[64];
 
@@ -361,7 +361,7 @@ void canary__text_rfc3339(struct canary__text *text, int64_t ns) {
 }
 
 void canary__text_span(struct canary__text *text, int64_t ns) {
-    int64_t seconds = ns / SECOND;
+    int64_t seconds = ns / CANARY__SECOND_NS;
 
     if (seconds < 120) {
         canary__text_addf(text, "%" PRId64 " s", seconds);

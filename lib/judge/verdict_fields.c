@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define SECOND INT64_C(1000000000)
+#include "judge/spans.h"
 
 #define OF(type, key, kind, member, name)                                                          \
     { key, CANARY__FIELD_##kind, offsetof(type, member), sizeof(((type *)0)->member), name }
@@ -84,14 +84,14 @@ const struct canary__verdict_field canary__rule_fields[] = {
 const size_t canary__rule_field_count = sizeof canary__rule_fields / sizeof canary__rule_fields[0];
 
 void canary__verdict_time(int64_t ns, char text[40]) {
-    int64_t part = ns % SECOND;
+    int64_t part = ns % CANARY__SECOND_NS;
     time_t seconds;
     struct tm tm;
     size_t size;
 
     /* Downwards, also before 1970. */
-    seconds = (time_t)(ns / SECOND - (part < 0));
-    part += part < 0 ? SECOND : 0;
+    seconds = (time_t)(ns / CANARY__SECOND_NS - (part < 0));
+    part += part < 0 ? CANARY__SECOND_NS : 0;
     if (gmtime_r(&seconds, &tm) == NULL) {
         text[0] = '\0';
         return;
@@ -117,7 +117,7 @@ int64_t canary__verdict_time_of(const char *text) {
         return 0;
     }
     if (*at == '.') {
-        int64_t place = SECOND / 10;
+        int64_t place = CANARY__SECOND_NS / 10;
 
         for (at++; *at >= '0' && *at <= '9'; at++) {
             part += place * (*at - '0');
@@ -125,7 +125,7 @@ int64_t canary__verdict_time_of(const char *text) {
         }
     }
     seconds = (int64_t)timegm(&tm);
-    if (strcmp(at, "Z") != 0 || __builtin_mul_overflow(seconds, SECOND, &ns) ||
+    if (strcmp(at, "Z") != 0 || __builtin_mul_overflow(seconds, CANARY__SECOND_NS, &ns) ||
         __builtin_add_overflow(ns, part, &ns)) {
         return 0;
     }

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINUTE_NS INT64_C(60000000000)
-#define HOUR_NS INT64_C(3600000000000)
+#include "judge/spans.h"
 
 struct canary__window {
     int64_t pane_ns;
@@ -17,10 +16,10 @@ struct canary__window {
 };
 
 static int64_t pane_of(int64_t length_ns) {
-    if (length_ns <= HOUR_NS) {
+    if (length_ns <= CANARY__HOUR_NS) {
         return CANARY_TICK_NS;
     }
-    return length_ns <= 6 * HOUR_NS ? MINUTE_NS : HOUR_NS;
+    return length_ns <= 6 * CANARY__HOUR_NS ? CANARY__MINUTE_NS : CANARY__HOUR_NS;
 }
 
 struct canary__window *canary__window_open(int64_t length_ns) {
