@@ -8,10 +8,8 @@
 
 #include <canary/decide.h>
 #include <canary/observe.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,13 +22,13 @@
 #include "judge/fail.h"
 #include "judge/sized.h"
 #include "judge/spans.h"
+#include "judge/thread.h"
 
 enum {
     OPTIONS_LEAST = offsetof(canary_breaker_options, user_data) + sizeof(void *),
     INFO_LEAST = offsetof(canary_breaker_info, next_ns) + sizeof(int64_t),
-    DOUBLINGS = 5,           /* up to 32 times */
-    EVERYBODY = 10000,       /* basis points */
-    STACK_BYTES = 512 * 1024 /* SQLite's deepest path needs well under half of this */
+    DOUBLINGS = 5,     /* up to 32 times */
+    EVERYBODY = 10000, /* basis points */
 };
 
 struct canary_breaker {
@@ -200,23 +198,13 @@ static void turn(canary_breaker *breaker) {
     show(breaker, &sample);
 }
 
-static int64_t machine_ns(void) {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * CANARY__SECOND_NS + now.tv_nsec;
-}
-
 /* Waits until `at_ns` of the machine's clock: a hook's clock can be asked, but not waited for. Answers 1
  * when the breaker is to end. */
 static int wait_until(canary_breaker *breaker, int64_t at_ns) {
-    struct timespec until = { .tv_sec = (time_t)(at_ns / CANARY__SECOND_NS),
-                              .tv_nsec = at_ns % CANARY__SECOND_NS };
     int stopping;
 
     pthread_mutex_lock(&breaker->lock);
-    while (!breaker->stopping &&
-           pthread_cond_timedwait(&breaker->wake, &breaker->lock, &until) == 0) {
+    while (!breaker->stopping && canary__thread_wait(&breaker->wake, &breaker->lock, at_ns) == 0) {
     }
     stopping = breaker->stopping;
     pthread_mutex_unlock(&breaker->lock);
@@ -225,10 +213,10 @@ static int wait_until(canary_breaker *breaker, int64_t at_ns) {
 
 static void *run(void *argument) {
     canary_breaker *breaker = argument;
-    int64_t next = machine_ns();
+    int64_t next = canary__thread_now(CLOCK_MONOTONIC);
 
     for (;;) {
-        int64_t now = machine_ns();
+        int64_t now = canary__thread_now(CLOCK_MONOTONIC);
 
         /* From mark to mark, so that being late once does not make all looks late. */
         next = next + breaker->step_ns > now ? next + breaker->step_ns : now + breaker->step_ns;
@@ -278,31 +266,10 @@ static int settle(canary_breaker_options *options, canary_error *error) {
     return CANARY_OK;
 }
 
-/* Signals of the host program are not for this thread. */
-static int start_thread(canary_breaker *breaker) {
-    pthread_attr_t attributes;
-    sigset_t all;
-    sigset_t before;
-    int code;
-
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&breaker->thread, &attributes, run, breaker);
-    if (code == 0) {
-        (void)pthread_setname_np(breaker->thread, "canary-breaker");
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return code;
-}
-
 int canary_breaker_start(canary_ctx *ctx, const canary_breaker_options *options,
                          canary_breaker **out, canary_error *error) {
     canary_breaker_options settled = CANARY_BREAKER_OPTIONS_INIT;
     struct canary__breaker_sample first;
-    pthread_condattr_t clock;
     canary_breaker *breaker;
     int code;
 
@@ -337,13 +304,10 @@ int canary_breaker_start(canary_ctx *ctx, const canary_breaker_options *options,
     first = look(breaker);
     canary__breaker_window_start(&breaker->window, settled.window_ns, &first);
     pthread_mutex_init(&breaker->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&breaker->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    canary__thread_bell(&breaker->wake);
     /* A child may have inherited the limit of a breaker that it does not have. */
     canary_limit(ctx, EVERYBODY);
-    code = start_thread(breaker);
+    code = canary__thread_start(&breaker->thread, "canary-breaker", run, breaker);
     if (code != 0) {
         pthread_cond_destroy(&breaker->wake);
         pthread_mutex_destroy(&breaker->lock);

@@ -1,28 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Guards: rounds over the rollouts of a store, in a thread or once. */
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sodium/randombytes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "judge/fail.h"
 #include "judge/guard_ward.h"
 #include "judge/sized.h"
+#include "judge/spans.h"
+#include "judge/thread.h"
 
-#define INTERVAL_NS INT64_C(10000000000)
-#define INTERVAL_MOST_NS INT64_C(86400000000000)
-#define SECOND_NS INT64_C(1000000000)
+#define INTERVAL_NS (10 * CANARY__SECOND_NS)
+#define INTERVAL_MOST_NS CANARY__DAY_NS
 /* A program may give the store a clock of its own, which runs as it likes: it is asked this often. */
-#define SLICE_NS INT64_C(5000000)
+#define SLICE_NS (5 * CANARY__MS_NS)
 /* Two readings of one clock, one after the other, lie within this. */
-#define SAME_NS INT64_C(50000000)
-
-enum { STACK_BYTES = 1024 * 1024 };
+#define SAME_NS (50 * CANARY__MS_NS)
 
 struct canary_guard {
     struct canary__guard_setup setup;
@@ -197,13 +193,6 @@ int canary_guard_once(canary_store *store, const canary_guard_options *options,
 
 /* -- the thread -- */
 
-static int64_t machine_ns(clockid_t clock) {
-    struct timespec now = { 0, 0 };
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
 struct times {
     int64_t real_ns;
     int64_t monotonic_ns;
@@ -220,8 +209,8 @@ static int is_near(int64_t a, int64_t b) {
 
 /* Whether the store's clock is the machine's, so that one may sleep by it. */
 static int is_machine_time(const struct times *now) {
-    return is_near(now->monotonic_ns, machine_ns(CLOCK_MONOTONIC)) &&
-           is_near(now->real_ns, machine_ns(CLOCK_REALTIME));
+    return is_near(now->monotonic_ns, canary__thread_now(CLOCK_MONOTONIC)) &&
+           is_near(now->real_ns, canary__thread_now(CLOCK_REALTIME));
 }
 
 /* How much is left of an interval; either clock may end it, since a hook may know one of them only. */
@@ -257,8 +246,6 @@ static int wait_for_next(struct canary_guard *guard, const struct times *begin) 
     while (!guard->stop) {
         struct times now = store_times(guard->setup.store);
         int64_t left = left_of(begin, &now, interval_ns);
-        struct timespec until;
-        int64_t at;
 
         if (left == 0) {
             break;
@@ -266,10 +253,8 @@ static int wait_for_next(struct canary_guard *guard, const struct times *begin) 
         if (!is_machine_time(&now)) {
             left = left < SLICE_NS ? left : SLICE_NS;
         }
-        at = machine_ns(CLOCK_MONOTONIC) + left;
-        until.tv_sec = (time_t)(at / SECOND_NS);
-        until.tv_nsec = (long)(at % SECOND_NS);
-        (void)pthread_cond_timedwait(&guard->bell, &guard->lock, &until);
+        (void)canary__thread_wait(&guard->bell, &guard->lock,
+                                  canary__thread_now(CLOCK_MONOTONIC) + left);
     }
     stop = guard->stop;
     pthread_mutex_unlock(&guard->lock);
@@ -310,31 +295,6 @@ static void *run(void *argument) {
     return NULL;
 }
 
-static int start_thread(struct canary_guard *guard) {
-    pthread_condattr_t clock;
-    pthread_attr_t attributes;
-    sigset_t all;
-    sigset_t before;
-    int code;
-
-    pthread_mutex_init(&guard->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&guard->bell, &clock);
-    pthread_condattr_destroy(&clock);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    code = pthread_create(&guard->thread, &attributes, run, guard);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (code == 0) {
-        (void)pthread_setname_np(guard->thread, "canary-guard");
-    }
-    return code;
-}
-
 int canary_guard_start(canary_store *store, const canary_guard_options *options, canary_guard **out,
                        canary_error *error) {
     canary_rollout state = { .size = (uint32_t)sizeof state };
@@ -364,7 +324,9 @@ int canary_guard_start(canary_store *store, const canary_guard_options *options,
     snprintf(guard->rollout, sizeof guard->rollout, "%s", how.rollout != NULL ? how.rollout : "");
     guard->interval_ns = how.interval_ns != 0 ? how.interval_ns : INTERVAL_NS;
     guard->pid = getpid();
-    code = start_thread(guard);
+    pthread_mutex_init(&guard->lock, NULL);
+    canary__thread_bell(&guard->bell);
+    code = canary__thread_start(&guard->thread, "canary-guard", run, guard);
     if (code != 0) {
         pthread_cond_destroy(&guard->bell);
         pthread_mutex_destroy(&guard->lock);
