@@ -61,7 +61,7 @@ int canary_approve(canary_store *store, const char *rollout, const canary_change
                 rollout);
         }
         if (attempt > 0 && state.generation != generation) {
-            return canary__judge_fail(error, CANARY_E_CONFLICT, "%s", own.message);
+            return canary__judge_pass(error, CANARY_E_CONFLICT, &own);
         }
         generation = state.generation;
         if (any) {
@@ -69,12 +69,11 @@ int canary_approve(canary_store *store, const char *rollout, const canary_change
         }
         code = canary_note(store, rollout, "approve", &how, out, &own);
         if (code != CANARY_E_CONFLICT || !any) {
-            return code == CANARY_OK ? code : canary__judge_fail(error, code, "%s", own.message);
+            return code == CANARY_OK ? code : canary__judge_pass(error, code, &own);
         }
         code = CANARY_OK;
     }
-    return code != CANARY_OK ? code
-                             : canary__judge_fail(error, CANARY_E_CONFLICT, "%s", own.message);
+    return code != CANARY_OK ? code : canary__judge_pass(error, CANARY_E_CONFLICT, &own);
 }
 
 int canary_decision_log(canary_store *store, const char *rollout, int decision,

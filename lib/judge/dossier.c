@@ -12,7 +12,8 @@
 /* Somebody else may write the state between our reading and writing; each of them gets on. */
 enum { ATTEMPTS = 3 };
 
-int64_t canary__dossier_settled(int64_t now_ns) {
+/* The end of the last tick that may be taken at `now_ns`. */
+static int64_t settled(int64_t now_ns) {
     int64_t end = now_ns - CANARY__SETTLE_NS;
 
     return end <= 0 ? 0 : end - end % CANARY_TICK_NS;
@@ -125,7 +126,7 @@ static int read_state(struct canary__dossier *dossier, int64_t now_ns, canary_er
 }
 
 static int look(struct canary__dossier *dossier, int64_t now_ns, canary_error *error) {
-    int64_t until_ns = canary__dossier_settled(now_ns);
+    int64_t until_ns = settled(now_ns);
     int code = read_rollout(dossier, error);
 
     if (code == CANARY_OK) {
@@ -291,12 +292,12 @@ int canary__dossier_judge(struct canary__dossier *dossier, int keep, const canar
         code = CANARY_OK; /* whoever wrote has kept as much */
     }
     if (code == CANARY_E_NOT_FOUND && !dossier->seen_known) {
-        return canary__judge_fail(error, code, "%s", own.message);
+        return canary__judge_pass(error, code, &own);
     }
     /* Harm that was found is told though it could not be written down; an advance is not. */
     if (code != CANARY_OK && (!judged || dossier->verdict.action != CANARY_VERDICT_ROLLBACK)) {
         fail_verdict(dossier, now_ns, &own);
     }
     *verdict = &dossier->verdict;
-    return code == CANARY_OK ? code : canary__judge_fail(error, code, "%s", own.message);
+    return code == CANARY_OK ? code : canary__judge_pass(error, code, &own);
 }

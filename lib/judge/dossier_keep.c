@@ -133,7 +133,7 @@ int canary__dossier_load(struct canary__dossier *dossier, int64_t now_ns, canary
         return CANARY_OK;
     }
     canary__dossier_forget(dossier);
-    return canary__judge_fail(error, code, "%s", loading.error.message);
+    return canary__judge_pass(error, code, &loading.error);
 }
 
 static int take_latest(void *user_data, const canary_document *document) {
@@ -168,7 +168,7 @@ static int find_kept(struct canary__dossier *dossier, canary_error *error) {
     code = canary_document_read(dossier->store, dossier->rollout, CANARY__DOCUMENT_LATEST,
                                 take_latest, kept, &own);
     if (code != CANARY_OK && code != CANARY_E_NOT_FOUND && code != CANARY_E_CORRUPT) {
-        return canary__judge_fail(error, code, "%s", own.message);
+        return canary__judge_pass(error, code, &own);
     }
     newest.descending = 1;
     newest.prefix = CANARY__DOCUMENT_VERDICT;

@@ -67,9 +67,6 @@ struct canary__dossier {
     canary_rule_result results[CANARY_POLICY_RULES_MAX];
 };
 
-/* The end of the last tick that may be taken at `now_ns`. */
-int64_t canary__dossier_settled(int64_t now_ns);
-
 /* -- dossier_feed.c -- */
 
 /* Adds what came in since through_ns, up to `until_ns`, and reads back windows where that was not done. */

@@ -49,7 +49,7 @@ static int read_lease(canary_store *store, const char *rollout, struct stored *s
         stored->version = CANARY_ANY_VERSION;
         return CANARY_OK;
     }
-    return canary__judge_fail(error, code, "%s", own.message);
+    return canary__judge_pass(error, code, &own);
 }
 
 static int write_lease(canary_store *store, const char *rollout, const char *holder,

@@ -300,9 +300,7 @@ static int go_round(struct canary__ward *ward, canary_error *error) {
     if (wants_action(ward, verdict) && may_act(ward, &own)) {
         acted = act(ward, verdict, &own);
     }
-    return code != CANARY_OK || acted == CANARY_OK
-               ? code
-               : canary__judge_fail(error, acted, "%s", own.message);
+    return code != CANARY_OK || acted == CANARY_OK ? code : canary__judge_pass(error, acted, &own);
 }
 
 int canary__ward_round(struct canary__ward *ward, canary_error *error) {
@@ -317,5 +315,5 @@ int canary__ward_round(struct canary__ward *ward, canary_error *error) {
     if (code == CANARY_OK) {
         return CANARY_OK;
     }
-    return canary__judge_fail(error, code, "%s", own.message);
+    return canary__judge_pass(error, code, &own);
 }

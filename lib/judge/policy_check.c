@@ -188,13 +188,6 @@ static int take_baseline(void *user_data, const canary_metrics_row *row) {
     return 0;
 }
 
-static const char *kind_name(int kind) {
-    static const char *const names[] = { "proportion", "duration", "value", "score",
-                                         "classification" };
-
-    return kind >= 1 && kind <= 5 ? names[kind - 1] : "metric of an unknown kind";
-}
-
 static int is_first_of_metric(const struct canary_policy *policy, uint32_t index) {
     for (uint32_t i = 0; i < index; i++) {
         if (policy->rules[i].metric_index == policy->rules[index].metric_index) {
@@ -227,7 +220,7 @@ static void compare_kind(struct comparison *comparison, uint32_t index) {
             by_limit && known->kind == CANARY_METRIC_DURATION
                 ? "\"%s\" is recorded as a %s, whose limit is a text such as \"600ms\""
                 : "does not fit \"%s\", which is recorded as a %s",
-            rule->metric, kind_name(known->kind));
+            rule->metric, canary_metric_kind_name(known->kind));
     }
 }
 
@@ -275,15 +268,16 @@ static void compare_baseline(struct comparison *comparison, uint32_t index) {
 static int read_figures(struct comparison *comparison, canary_store *store, const char *rollout,
                         canary_error *error) {
     canary_metrics_query baseline = CANARY_METRICS_QUERY_INIT;
+    canary_error own = CANARY_ERROR_INIT; /* what is passed over leaves no word in the caller's */
     int wanted = 0;
-    int code = canary_metrics(store, rollout, NULL, take_metric, comparison, NULL, error);
+    int code = canary_metrics(store, rollout, NULL, take_metric, comparison, NULL, &own);
 
     for (uint32_t i = 0; i < comparison->policy->rule_count; i++) {
         wanted |= comparison->policy->rules[i].against == CANARY_AGAINST_BASELINE;
     }
     if (code == CANARY_OK && wanted && comparison->warnings) {
         baseline.flags = CANARY_METRICS_BASELINE;
-        code = canary_metrics(store, rollout, &baseline, take_baseline, comparison, NULL, error);
+        code = canary_metrics(store, rollout, &baseline, take_baseline, comparison, NULL, &own);
         code = code == CANARY_E_NOT_FOUND ? CANARY_OK : code;
     }
     if (code == CANARY_E_UNSUPPORTED) {
@@ -291,7 +285,10 @@ static int read_figures(struct comparison *comparison, canary_store *store, cons
         say(comparison, 0, "rules", "the store keeps no metrics; no rule will ever say anything");
         return CANARY_OK;
     }
-    return comparison->warnings || code == CANARY_E_NOMEM ? code : CANARY_OK;
+    if (code == CANARY_OK || (!comparison->warnings && code != CANARY_E_NOMEM)) {
+        return CANARY_OK;
+    }
+    return canary__judge_pass(error, code, &own);
 }
 
 static int compare(struct comparison *comparison, canary_store *store, const char *rollout,

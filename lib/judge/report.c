@@ -21,7 +21,7 @@ void canary_report_options_init(canary_report_options *options, uint32_t size) {
     canary__judge_sized_init(options, size, &defaults, sizeof defaults);
 }
 
-void canary__report_free(struct canary__report *report) {
+static void close_report(struct canary__report *report) {
     for (size_t i = 0; i < report->change_count; i++) {
         free(report->changes[i].evidence);
     }
@@ -59,7 +59,7 @@ static int read_policy(struct canary__report *report, canary_error *error) {
     }
     code = canary_policy_load(report->store, report->rollout.name, NULL, &report->policy, &trouble);
     if (code == CANARY_E_NOMEM) {
-        return canary__judge_fail(error, code, "%s", trouble.message);
+        return canary__judge_pass(error, code, &trouble);
     }
     if (code != CANARY_OK && code != CANARY_E_NOT_FOUND) {
         memcpy(report->policy_trouble, trouble.message, sizeof report->policy_trouble);
@@ -67,7 +67,7 @@ static int read_policy(struct canary__report *report, canary_error *error) {
     return CANARY_OK;
 }
 
-int canary__report_gather(struct canary__report *report, const char *rollout, canary_error *error) {
+static int gather(struct canary__report *report, const char *rollout, canary_error *error) {
     int (*const parts[])(struct canary__report *, canary_error *) = {
         read_policy,
         canary__report_changes,
@@ -132,6 +132,7 @@ static int hand_out(const struct canary__text *text, canary_write_fn write, void
 int canary_report(canary_store *store, const char *rollout, const canary_report_options *options,
                   canary_write_fn write, void *user_data, canary_error *error) {
     canary_report_options asked = CANARY_REPORT_OPTIONS_INIT;
+    canary_error own = CANARY_ERROR_INIT;
     struct canary__report *report;
     struct canary__text text = { 0 };
     int code = admit(store, rollout, options, write, &asked, error);
@@ -153,7 +154,8 @@ int canary_report(canary_store *store, const char *rollout, const canary_report_
         code = canary__judge_fail(error, CANARY_E_INVALID, "from_ns lies ahead");
     }
     if (code == CANARY_OK) {
-        code = canary__report_gather(report, rollout, error);
+        code = gather(report, rollout, &own);
+        code = code == CANARY_OK ? code : canary__judge_pass(error, code, &own);
     }
     if (code == CANARY_OK) {
         if (asked.format == CANARY_REPORT_JSON) {
@@ -167,7 +169,7 @@ int canary_report(canary_store *store, const char *rollout, const canary_report_
                            : hand_out(&text, write, user_data, error);
     }
     canary__text_free(&text);
-    canary__report_free(report);
+    close_report(report);
     free(report);
     return code;
 }

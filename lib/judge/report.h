@@ -187,10 +187,6 @@ struct canary__report {
     char recommendation[1024]; /* what to do next, for people */
 };
 
-/* Reads everything. `*report` has store, from, to and now set; it is to be freed also after an error. */
-int canary__report_gather(struct canary__report *report, const char *rollout, canary_error *error);
-void canary__report_free(struct canary__report *report);
-
 /* The parts of it. */
 int canary__report_changes(struct canary__report *report, canary_error *error);
 int canary__report_verdicts(struct canary__report *report, canary_error *error);
@@ -201,9 +197,6 @@ int canary__report_conclude(struct canary__report *report, canary_error *error);
 
 /* Room for one more element at the end of a list, zeroed; NULL without memory. */
 void *canary__report_grow(void **list, size_t *count, size_t *capacity, size_t size);
-
-/* One line that sums up the evidence of a change: the message of a verdict, or its beginning. */
-char *canary__report_evidence_line(const char *evidence);
 
 /* The forms. */
 void canary__report_markdown(const struct canary__report *report, struct canary__text *out);

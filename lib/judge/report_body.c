@@ -17,7 +17,7 @@ void canary__body_period(const struct canary__report *report, struct canary__tex
     canary__text_add(out, ")");
 }
 
-enum canary__cell canary__body_state(int action, int state) {
+static enum canary__cell cell_of_state(int action, int state) {
     switch (state) {
     case CANARY_STATE_CLEAR:
     case CANARY_STATE_MET:
@@ -201,7 +201,7 @@ static void add_rule(struct canary__page *page, const struct canary__report *rep
 
     canary__page_cell(page, CANARY__CELL_CODE, rule->name);
     canary__page_cell(page, CANARY__CELL_TEXT, canary_rule_action_name(rule->action));
-    canary__page_cell(page, canary__body_state(rule->action, rule->state),
+    canary__page_cell(page, cell_of_state(rule->action, rule->state),
                       canary_rule_state_name(rule->state));
     canary__page_cell(page, CANARY__CELL_LONG, rule->message);
     canary__text_value(text, rule->value, rule->statistic, unit);

@@ -17,8 +17,7 @@ void canary__body_reading(struct canary__page *page, const struct canary__report
 
 /* "2026-11-20 19:03 UTC to 2026-11-21 19:03 UTC (24 h)" */
 void canary__body_period(const struct canary__report *report, struct canary__text *out);
-/* How a verdict, and a state of a rule, is shown. */
+/* How a verdict is shown. */
 enum canary__cell canary__body_verdict(const canary_verdict *verdict);
-enum canary__cell canary__body_state(int action, int state);
 
 #endif

@@ -88,7 +88,8 @@ static void cut(char *line, size_t most) {
     memcpy(line + end, "...", 4);
 }
 
-char *canary__report_evidence_line(const char *evidence) {
+/* One line that sums up the evidence of a change: the message of a verdict, or its beginning. */
+static char *evidence_line(const char *evidence) {
     json_t *root = json_loads(evidence, JSON_REJECT_DUPLICATES, NULL);
     const char *message = json_string_value(json_object_get(root, "message"));
     const char *from = message != NULL ? message : evidence;
@@ -138,7 +139,7 @@ static int read_evidence(struct canary__report *report, canary_error *error) {
         if (code == CANARY_E_FULL) {
             code = CANARY_OK;
         } else if (code == CANARY_OK && size > 0) {
-            one->evidence = canary__report_evidence_line(buffer);
+            one->evidence = evidence_line(buffer);
             if (one->evidence == NULL) {
                 code = canary__judge_fail(error, CANARY_E_NOMEM, "no memory for a report");
             }

@@ -26,7 +26,7 @@ void canary__text_clear(struct canary__text *text) {
     }
 }
 
-void canary__text_bytes(struct canary__text *text, const void *data, size_t size) {
+static void add_bytes(struct canary__text *text, const void *data, size_t size) {
     if (text->failed) {
         return;
     }
@@ -53,7 +53,7 @@ void canary__text_bytes(struct canary__text *text, const void *data, size_t size
 }
 
 void canary__text_add(struct canary__text *text, const char *string) {
-    canary__text_bytes(text, string, strlen(string));
+    add_bytes(text, string, strlen(string));
 }
 
 void canary__text_addf(struct canary__text *text, const char *format, ...) {
@@ -78,11 +78,11 @@ void canary__text_addf(struct canary__text *text, const char *format, ...) {
         va_start(arguments, format);
         vsnprintf(large, (size_t)size + 1, format, arguments);
         va_end(arguments);
-        canary__text_bytes(text, large, (size_t)size);
+        add_bytes(text, large, (size_t)size);
         free(large);
         return;
     }
-    canary__text_bytes(text, small, (size_t)size);
+    add_bytes(text, small, (size_t)size);
 }
 
 static void add_double(struct canary__text *text, const char *format, int digits, double value) {
@@ -96,7 +96,7 @@ static void add_double(struct canary__text *text, const char *format, int digits
         canary__text_add(text, buffer);
         return;
     }
-    canary__text_bytes(text, buffer, (size_t)(at - buffer));
+    add_bytes(text, buffer, (size_t)(at - buffer));
     canary__text_add(text, ".");
     canary__text_add(text, at + strlen(point));
 }
@@ -187,7 +187,7 @@ static void add_ascii(struct canary__text *text, const char *all, const char *at
         if (target == MARKDOWN && (links || strchr("\\`*_[]#!|~@$", c) != NULL)) {
             canary__text_add(text, "\\");
         }
-        canary__text_bytes(text, &c, 1);
+        add_bytes(text, &c, 1);
     }
 }
 
@@ -210,7 +210,7 @@ static void add_foreign(struct canary__text *text, const char *string, enum targ
         } else if (size == 1) {
             add_ascii(text, string, at, target);
         } else {
-            canary__text_bytes(text, at, size);
+            add_bytes(text, at, size);
         }
         at += size;
     }
@@ -246,7 +246,7 @@ void canary__text_count(struct canary__text *text, double count) {
         if (i > 0 && (size - i) % 3 == 0) {
             canary__text_add(text, " ");
         }
-        canary__text_bytes(text, &digits[i], 1);
+        add_bytes(text, &digits[i], 1);
     }
 }
 
@@ -273,7 +273,7 @@ void canary__text_percent(struct canary__text *text, double share) {
     }
 }
 
-void canary__text_seconds(struct canary__text *text, double seconds) {
+static void add_seconds(struct canary__text *text, double seconds) {
     static const struct {
         double below;
         double unit;
@@ -398,7 +398,7 @@ void canary__text_value(struct canary__text *text, double value, int statistic, 
         break;
     }
     if (statistic == CANARY_STATISTIC_QUANTILE || strcmp(unit, "seconds") == 0) {
-        canary__text_seconds(text, value);
+        add_seconds(text, value);
     } else {
         canary__text_number(text, value);
         if (unit[0] != '\0' && !isnan(value)) {

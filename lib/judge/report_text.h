@@ -16,7 +16,6 @@ struct canary__text {
 
 void canary__text_free(struct canary__text *text);
 void canary__text_clear(struct canary__text *text);
-void canary__text_bytes(struct canary__text *text, const void *data, size_t size);
 void canary__text_add(struct canary__text *text, const char *string);
 void canary__text_addf(struct canary__text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -36,15 +35,14 @@ void canary__text_markdown(struct canary__text *text, const char *string);
 void canary__text_plain(struct canary__text *text, const char *string);
 
 /* Figures; NaN is "-". */
-void canary__text_count(struct canary__text *text, double count);     /* "41 200" */
-void canary__text_percent(struct canary__text *text, double share);   /* "0.42 %" */
-void canary__text_seconds(struct canary__text *text, double seconds); /* "12.3 ms" */
-void canary__text_number(struct canary__text *text, double value);    /* "1.234" */
-void canary__text_ratio(struct canary__text *text, double ratio);     /* "0.893" */
-void canary__text_p(struct canary__text *text, double p);             /* "0.0123", "< 0.0001" */
-void canary__text_bp(struct canary__text *text, uint32_t bp);         /* "7.5 %" */
-void canary__text_time(struct canary__text *text, int64_t ns);        /* "2026-11-21 14:03 UTC" */
-void canary__text_moment(struct canary__text *text, int64_t ns);      /* with its second */
+void canary__text_count(struct canary__text *text, double count);   /* "41 200" */
+void canary__text_percent(struct canary__text *text, double share); /* "0.42 %" */
+void canary__text_number(struct canary__text *text, double value);  /* "1.234" */
+void canary__text_ratio(struct canary__text *text, double ratio);   /* "0.893" */
+void canary__text_p(struct canary__text *text, double p);           /* "0.0123", "< 0.0001" */
+void canary__text_bp(struct canary__text *text, uint32_t bp);       /* "7.5 %" */
+void canary__text_time(struct canary__text *text, int64_t ns);      /* "2026-11-21 14:03 UTC" */
+void canary__text_moment(struct canary__text *text, int64_t ns);    /* with its second */
 void canary__text_rfc3339(struct canary__text *text, int64_t ns);
 void canary__text_span(struct canary__text *text, int64_t ns); /* "2 h 5 min" */
 /* A figure of a statistic (CANARY_STATISTIC_...) in the unit of its metric ("seconds", "eur", ""). */

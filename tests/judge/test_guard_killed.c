@@ -224,7 +224,7 @@ static void two_policies_act_once_each_verdict(void **state) {
         say(unit, shared, 0);
         /* While they judge by one policy another one comes into force. */
         for (int waited = 0; unit_read(unit, JUDGED).percentage_bp > 0; waited++) {
-            assert_true(waited < 2000);
+            assert_true(waited < 15000);
             if (unit_random(&seed) % 4 == 0) {
                 judged_plain(unit, "auto",
                              unit_random(&seed) % 2 == 0
