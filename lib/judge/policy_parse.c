@@ -43,11 +43,10 @@ static void read_settings(struct canary__policy_reading *reading, const struct c
                           struct canary_policy *out) {
     const json_t *effect = canary__policy_read_get(spot, "design_effect");
     char quote[CANARY__POLICY_QUOTE];
-    int mode = CANARY_MODE_APPROVE - 1;
     int64_t attempts = 3;
 
-    canary__policy_read_choice(reading, spot, "mode", canary__policy_modes, 0, &mode);
-    out->mode = mode + 1;
+    out->mode = CANARY_MODE_APPROVE;
+    canary__policy_read_choice(reading, spot, "mode", canary_mode_name, 0, &out->mode);
     canary__policy_read_flag(reading, spot, "freeze", &out->frozen);
     out->alpha = 0.05;
     canary__policy_read_number(reading, spot, "alpha", 0.0001, 0.2, &out->alpha);

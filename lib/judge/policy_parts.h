@@ -51,11 +51,4 @@ void canary__policy_objective(struct canary__policy_reading *reading,
 void canary__policy_stages(struct canary__policy_reading *reading, const struct canary__spot *spot,
                            struct canary_policy *out);
 
-/* Words of the text, in the order of their constants less one, NULL at the end. */
-extern const char *const canary__policy_modes[];
-extern const char *const canary__policy_actions[];
-extern const char *const canary__policy_urgencies[];
-extern const char *const canary__policy_proofs[];
-extern const char *const canary__policy_againsts[];
-
 #endif

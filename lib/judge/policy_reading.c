@@ -39,7 +39,7 @@ void canary__policy_read_say(struct canary__policy_reading *reading,
     canary__policy_read_tell(reading, place, message);
 }
 
-const char *canary__policy_read_quote_text(const char *text, char out[CANARY__POLICY_QUOTE]) {
+static const char *quote_text(const char *text, char out[CANARY__POLICY_QUOTE]) {
     const size_t end = CANARY__POLICY_QUOTE - 12;
     size_t at = 0;
 
@@ -66,7 +66,7 @@ const char *canary__policy_read_quote_text(const char *text, char out[CANARY__PO
 const char *canary__policy_read_quote(const json_t *value, char out[CANARY__POLICY_QUOTE]) {
     switch (json_typeof(value)) {
     case JSON_STRING:
-        return canary__policy_read_quote_text(json_string_value(value), out);
+        return quote_text(json_string_value(value), out);
     case JSON_INTEGER:
         snprintf(out, CANARY__POLICY_QUOTE, "%lld", (long long)json_integer_value(value));
         return out;
@@ -93,18 +93,11 @@ int canary__policy_read_has(const struct canary__spot *spot, const char *key) {
     return canary__policy_read_get(spot, key) != NULL;
 }
 
-static void join(const char *const *words, char *out, size_t size) {
-    size_t at = 0;
+/* One word more of a list that begins as "". */
+static void join(char *list, size_t size, const char *word) {
+    const size_t at = strlen(list);
 
-    out[0] = '\0';
-    for (; *words != NULL; words++) {
-        const int wrote = snprintf(out + at, size - at, "%s%s", at > 0 ? ", " : "", *words);
-
-        if (wrote < 0 || (size_t)wrote >= size - at) {
-            return;
-        }
-        at += (size_t)wrote;
-    }
+    snprintf(list + at, size - at, "%s%s", at > 0 ? ", " : "", word);
 }
 
 static int is_plain(const char *key) {
@@ -116,7 +109,7 @@ static int is_plain(const char *key) {
 int canary__policy_read_object(struct canary__policy_reading *reading,
                                const struct canary__spot *spot, const char *const *allowed) {
     char quote[CANARY__POLICY_QUOTE];
-    char list[256];
+    char list[256] = "";
     void *entry;
 
     if (!json_is_object(spot->object)) {
@@ -124,7 +117,9 @@ int canary__policy_read_object(struct canary__policy_reading *reading,
                                 canary__policy_read_quote(spot->object, quote));
         return 0;
     }
-    join(allowed, list, sizeof list);
+    for (const char *const *known = allowed; *known != NULL; known++) {
+        join(list, sizeof list, *known);
+    }
     /* The plain iteration, since jansson's macro casts const away. */
     entry = json_object_iter((json_t *)(uintptr_t)spot->object);
     while (entry != NULL) {
@@ -136,8 +131,8 @@ int canary__policy_read_object(struct canary__policy_reading *reading,
         }
         if (*known == NULL) {
             canary__policy_read_say(reading, spot, is_plain(key) ? key : NULL,
-                                    "the key %s is unknown; known here: %s",
-                                    canary__policy_read_quote_text(key, quote), list);
+                                    "the key %s is unknown; known here: %s", quote_text(key, quote),
+                                    list);
         }
         entry = json_object_iter_next((json_t *)(uintptr_t)spot->object, entry);
     }
@@ -234,27 +229,27 @@ int canary__policy_read_line(struct canary__policy_reading *reading,
 
 int canary__policy_read_choice(struct canary__policy_reading *reading,
                                const struct canary__spot *spot, const char *key,
-                               const char *const *words, int required, int *out) {
+                               const char *(*name)(int number), int required, int32_t *out) {
     const json_t *value = canary__policy_read_get(spot, key);
     char quote[CANARY__POLICY_QUOTE];
-    char list[160];
+    char list[160] = "";
 
     if (value == NULL && !required) {
         return 0;
     }
-    join(words, list, sizeof list);
-    if (value == NULL) {
-        canary__policy_read_say(reading, spot, key, "is missing; one of %s", list);
-        return 0;
-    }
-    for (int i = 0; json_is_string(value) && words[i] != NULL; i++) {
-        if (strcmp(words[i], json_string_value(value)) == 0) {
-            *out = i;
+    for (int32_t number = 1; strcmp(name(number), "unknown") != 0; number++) {
+        if (json_is_string(value) && strcmp(name(number), json_string_value(value)) == 0) {
+            *out = number;
             return 1;
         }
+        join(list, sizeof list, name(number));
     }
-    canary__policy_read_say(reading, spot, key, "%s is none of %s",
-                            canary__policy_read_quote(value, quote), list);
+    if (value == NULL) {
+        canary__policy_read_say(reading, spot, key, "is missing; one of %s", list);
+    } else {
+        canary__policy_read_say(reading, spot, key, "%s is none of %s",
+                                canary__policy_read_quote(value, quote), list);
+    }
     return 0;
 }
 

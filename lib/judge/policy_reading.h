@@ -34,7 +34,6 @@ void canary__policy_read_tell(struct canary__policy_reading *reading, const char
 /* A value as it stands in the text, short and without control characters. Returns `out`. */
 #define CANARY__POLICY_QUOTE 72
 const char *canary__policy_read_quote(const json_t *value, char out[CANARY__POLICY_QUOTE]);
-const char *canary__policy_read_quote_text(const char *text, char out[CANARY__POLICY_QUOTE]);
 
 /* 1 when it is an object; tells of keys that are not in `allowed`, which ends with NULL. */
 int canary__policy_read_object(struct canary__policy_reading *reading,
@@ -54,9 +53,10 @@ int canary__policy_read_name(struct canary__policy_reading *reading,
 int canary__policy_read_line(struct canary__policy_reading *reading,
                              const struct canary__spot *spot, const char *key, size_t max,
                              char *out);
+/* One of the words for 1 and the numbers after it, up to the one that is called "unknown". */
 int canary__policy_read_choice(struct canary__policy_reading *reading,
                                const struct canary__spot *spot, const char *key,
-                               const char *const *words, int required, int *out);
+                               const char *(*name)(int number), int required, int32_t *out);
 int canary__policy_read_flag(struct canary__policy_reading *reading,
                              const struct canary__spot *spot, const char *key, uint32_t *out);
 int canary__policy_read_integer(struct canary__policy_reading *reading,

@@ -7,8 +7,6 @@
 #include "judge/policy_parts.h"
 #include "judge/policy_units.h"
 
-#define NONE (-1)
-
 /* Margins of evidence that are no margin: users differ for good, and a small cohort has its share of
  * those by chance, which a test without a margin takes for harm in the end. */
 #define MARGIN_LOW 0.98
@@ -17,46 +15,41 @@
 /* Beyond this no test of judgement has alternatives. */
 #define EVIDENCE_LIMIT_MAX 0.94
 
-const char *const canary__policy_modes[] = { "observe", "approve", "auto", NULL };
-const char *const canary__policy_actions[] = { "rollback", "hold", "require", "warn", NULL };
-const char *const canary__policy_urgencies[] = { "low", "medium", "high", "critical", NULL };
-const char *const canary__policy_proofs[] = { "point", "evidence", NULL };
-const char *const canary__policy_againsts[] = { "limit", "old", "baseline", NULL };
-
 static const char *const keys[] = { "name",    "description",  "metric", "statistic",   "cohort",
                                     "against", "above",        "below",  "objective",   "proof",
                                     "window",  "short_window", "for",    "min_samples", "action",
                                     "to",      "urgency",      "stages", "alpha",       NULL };
 
+/* Choices count from 1, cohorts from 0. */
+static const char *cohort_name(int number) {
+    return number == CANARY_OLD + 1 ? "old" : number == CANARY_NEW + 1 ? "new" : "unknown";
+}
+
 /* What goes together: statistic, against, proof, cohort. */
 static int read_question(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          const struct canary__subject *subject, struct canary__rule *out) {
-    static const char *const cohorts[] = { "old", "new", NULL };
     const uint32_t before = reading->count;
-    int cohort = CANARY_NEW;
-    int against = CANARY_AGAINST_LIMIT - 1;
-    int proof;
+    int32_t cohort = CANARY_NEW + 1;
 
-    canary__policy_read_choice(reading, spot, "cohort", cohorts, 0, &cohort);
-    canary__policy_read_choice(reading, spot, "against", canary__policy_againsts, 0, &against);
-    out->cohort = cohort;
-    out->against = against + 1;
-    proof = out->against == CANARY_AGAINST_OLD ? CANARY_PROOF_EVIDENCE - 1 : CANARY_PROOF_POINT - 1;
-    canary__policy_read_choice(reading, spot, "proof", canary__policy_proofs, 0, &proof);
-    out->proof = proof + 1;
+    canary__policy_read_choice(reading, spot, "cohort", cohort_name, 0, &cohort);
+    out->cohort = cohort - 1;
+    out->against = CANARY_AGAINST_LIMIT;
+    canary__policy_read_choice(reading, spot, "against", canary_against_name, 0, &out->against);
+    out->proof = out->against == CANARY_AGAINST_OLD ? CANARY_PROOF_EVIDENCE : CANARY_PROOF_POINT;
+    canary__policy_read_choice(reading, spot, "proof", canary_proof_name, 0, &out->proof);
 
     if (out->cohort == CANARY_OLD && out->against != CANARY_AGAINST_LIMIT) {
         canary__policy_read_say(
             reading, spot, "cohort",
             "\"old\" is for limits only; against \"%s\" the new cohort is compared",
-            canary__policy_againsts[against]);
+            canary_against_name(out->against));
     }
     if (subject->statistic == CANARY_STATISTIC_BURN) {
         if (out->against != CANARY_AGAINST_LIMIT) {
             canary__policy_read_say(
                 reading, spot, "against",
                 "\"%s\" is not allowed: a burn rate is held against a \"limit\"",
-                canary__policy_againsts[against]);
+                canary_against_name(out->against));
         }
         if (out->proof != CANARY_PROOF_POINT) {
             canary__policy_read_say(reading, spot, "proof",
@@ -298,31 +291,26 @@ static void read_target(struct canary__policy_reading *reading, const struct can
 
 static void read_action(struct canary__policy_reading *reading, const struct canary__spot *spot,
                         uint32_t stage_count, struct canary__rule *out) {
-    int urgency;
-
     read_stages(reading, spot, stage_count, out);
     read_target(reading, spot, out);
     switch (out->action) {
     case CANARY_RULE_ROLLBACK:
-        urgency = out->to_stage == 0 ? CANARY_URGENCY_CRITICAL : CANARY_URGENCY_HIGH;
+        out->urgency = out->to_stage == 0 ? CANARY_URGENCY_CRITICAL : CANARY_URGENCY_HIGH;
         break;
     case CANARY_RULE_WARN:
-        urgency = CANARY_URGENCY_LOW;
+        out->urgency = CANARY_URGENCY_LOW;
         break;
     default:
-        urgency = CANARY_URGENCY_MEDIUM;
+        out->urgency = CANARY_URGENCY_MEDIUM;
         break;
     }
-    urgency--;
-    canary__policy_read_choice(reading, spot, "urgency", canary__policy_urgencies, 0, &urgency);
-    out->urgency = urgency + 1;
+    canary__policy_read_choice(reading, spot, "urgency", canary_urgency_name, 0, &out->urgency);
 }
 
 void canary__policy_rule(struct canary__policy_reading *reading, const struct canary__spot *spot,
                          uint32_t stage_count, struct canary__rule *out) {
     struct canary__subject subject = { .kinds = 0 };
     int64_t least = 0;
-    int action = NONE;
     int sound;
 
     if (!canary__policy_read_object(reading, spot, keys)) {
@@ -330,7 +318,8 @@ void canary__policy_rule(struct canary__policy_reading *reading, const struct ca
     }
     canary__policy_read_name(reading, spot, "name", "[a-z]", "_-", sizeof out->name - 1, out->name);
     canary__policy_read_line(reading, spot, "description", 511, NULL);
-    sound = canary__policy_read_choice(reading, spot, "action", canary__policy_actions, 1, &action);
+    sound = canary__policy_read_choice(reading, spot, "action", canary_rule_action_name, 1,
+                                       &out->action);
     if (!canary__policy_subject(reading, spot, 1, &subject)) {
         return;
     }
@@ -338,7 +327,6 @@ void canary__policy_rule(struct canary__policy_reading *reading, const struct ca
     out->statistic = subject.statistic;
     out->quantile = subject.quantile;
     out->kinds = subject.kinds;
-    out->action = action + 1;
     if (!read_question(reading, spot, &subject, out) || !sound) {
         return;
     }

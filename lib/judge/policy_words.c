@@ -161,7 +161,7 @@ static void put_rule(struct writing *writing, const struct canary__rule *rule) {
     struct sentence sentence = { .at = 0 };
     char number[CANARY__UNITS_TEXT];
 
-    add(&sentence, "%s (%s): ", rule->name, canary__policy_urgencies[rule->urgency - 1]);
+    add(&sentence, "%s (%s): ", rule->name, canary_urgency_name(rule->urgency));
     add_action(&sentence, rule);
     add_statistic(&sentence, rule->statistic, rule->quantile);
     add(&sentence, " of %s%s", rule->metric,
@@ -226,8 +226,8 @@ static void put_head(struct writing *writing, const struct canary_policy *policy
         add(&sentence, "%s", policy->description);
         put(writing, &sentence);
     }
-    add(&sentence, "mode: %s: %s%s", canary__policy_modes[policy->mode - 1],
-        modes[policy->mode - 1], policy->frozen ? "; frozen: verdicts are told, nobody acts" : "");
+    add(&sentence, "mode: %s: %s%s", canary_mode_name(policy->mode), modes[policy->mode - 1],
+        policy->frozen ? "; frozen: verdicts are told, nobody acts" : "");
     put(writing, &sentence);
     add(&sentence, "alpha: %s: the chance that a healthy release is rolled back by evidence",
         canary__units_number_text(policy->alpha, text));
