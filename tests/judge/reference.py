@@ -301,9 +301,12 @@ def lift(n):
         high *= 2
     reach = bisect(0.0, high, lambda x: t_tails(x, df, front) > alpha) * error
     size = max(abs(mean_new), abs(mean_old)) / math.sqrt(var_new / a + var_old / b)
-    return [sized(relative - width), sized(relative + width), sized(t, size), sized(df),
+    # The ends of an interval are as exact as what they are the difference of.
+    wide = abs(relative) + width
+    far = abs(relative) + reach
+    return [sized(relative - width, wide), sized(relative + width, wide), sized(t, size), sized(df),
             sized(t_tails(t, df, front), size), sized(relative), sized(error),
-            sized(relative - reach), sized(relative + reach),
+            sized(relative - reach, far), sized(relative + reach, far),
             sized(t_tails(relative / error, df, front), size)]
 
 

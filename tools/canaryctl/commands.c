@@ -219,9 +219,9 @@ const struct command commands_table[] = {
 
 const size_t commands_count = sizeof(commands_table) / sizeof(commands_table[0]);
 
-bool commands_takes(const struct command *command, enum option_id id) {
+bool commands_takes(const struct command *command, int id) {
     for (size_t i = 0; i < COMMAND_OPTIONS && command->options[i] != 0; i++) {
-        if (command->options[i] == (int)id)
+        if (command->options[i] == id)
             return true;
     }
     return false;

@@ -46,7 +46,7 @@ extern const struct command commands_table[];
 extern const size_t commands_count;
 
 /* Whether an option goes with a command, besides those that go with every one. */
-bool commands_takes(const struct command *command, enum option_id id);
+bool commands_takes(const struct command *command, int id);
 /* The command with this name ("override add"), or NULL; NULL is allowed. */
 const struct command *commands_find_words(const char *name);
 /* Whether a word begins the name of a command: "status", "override". */
