@@ -7,8 +7,10 @@ import sys
 
 from pages import finish, pages
 
-# Environment variables; the tool's are checked against its help by commands.py.
-ENVIRONMENT = {"CANARY_DB", "CANARY_ROLLOUT", "CANARY_ACTOR", "CANARY_OUTPUT"}
+# Environment variables; the tool's are checked against its help by commands.py. The percentage is what it
+# tells others.
+ENVIRONMENT = {"CANARY_DB", "CANARY_ROLLOUT", "CANARY_ACTOR", "CANARY_OUTPUT", "CANARY_WEBHOOK",
+               "CANARY_PERCENTAGE"}
 # Variables of the scripts, and what meson.build calls its dependencies.
 NOT_IN_HEADERS = re.compile(r"CANARY_(?:MESON_ARGS|BUILD_DIR|TEST_[A-Z_]+)|canary_\w+_dep")
 
