@@ -13,8 +13,6 @@
 #define CANARY__DOCUMENT_VERDICT "judge/verdict/" /* + at_ns as 20 digits: JSON */
 #define CANARY__DOCUMENT_BREAKER "judge/breaker/" /* + at_ns as 20 digits, "-" and pid: JSON */
 
-#define CANARY__SETTLE_NS INT64_C(2000000000) /* a tick is taken so long after its end */
-
 struct canary__dossier;
 
 /* CANARY_E_NOMEM. */

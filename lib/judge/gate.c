@@ -26,7 +26,7 @@
 static const double w_of_concern = 5;
 
 /* Figures are known so long after their time: a tick, and the time that it is given to settle. */
-#define LAG_NS (CANARY_TICK_NS + INT64_C(2000000000))
+#define LAG_NS (CANARY_TICK_NS + CANARY__SETTLE_NS)
 
 struct gate {
     const struct canary_policy *policy;

@@ -57,14 +57,15 @@ static void rule(struct canary__say *say, const canary_verdict *verdict) {
 
 /* An estimate needs no seconds behind minutes. */
 static void about(struct canary__say *say, int64_t from_ns, int64_t to_ns) {
-    const int64_t minute = INT64_C(60000000000);
     int64_t span;
     int64_t step;
 
     if (__builtin_sub_overflow(to_ns, from_ns, &span)) {
         span = INT64_MAX / 2;
     }
-    step = span >= 48 * 60 * minute ? 60 * minute : span >= 10 * minute ? minute : 1;
+    step = span >= 2 * CANARY__DAY_NS       ? CANARY__HOUR_NS
+           : span >= 10 * CANARY__MINUTE_NS ? CANARY__MINUTE_NS
+                                            : 1;
     canary__say_span(say, (span / step + (span % step > 0)) * step);
 }
 

@@ -12,7 +12,7 @@
 #include <canary/audit.h>
 
 /* A lease that ends sooner than this could be somebody else's before a change is made. */
-#define ACTING_NS INT64_C(5000000000)
+#define ACTING_NS (5 * CANARY__SECOND_NS)
 enum { NEWS = 64 }; /* changes that are told in one round; of more the newest */
 
 int canary__ward_open(const struct canary__guard_setup *setup, const char *rollout,

@@ -6,11 +6,12 @@
 #include <canary/guard.h>
 
 #include "judge/dossier.h"
+#include "judge/spans.h"
 
 /* How long a lease holds that nobody renews; one that reaches further ahead than LEASE_MOST was made by
  * a clock that jumped, and holds nothing. */
-#define CANARY__GUARD_LEASE_NS INT64_C(30000000000)
-#define CANARY__GUARD_LEASE_MOST_NS INT64_C(60000000000)
+#define CANARY__GUARD_LEASE_NS (30 * CANARY__SECOND_NS)
+#define CANARY__GUARD_LEASE_MOST_NS CANARY__MINUTE_NS
 
 enum {
     CANARY__GUARD_HOLDER = 320,

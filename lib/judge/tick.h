@@ -6,7 +6,10 @@
 #include <canary/metrics.h>
 
 #include "judge/policy.h"
+#include "judge/spans.h"
 #include "judge/special.h"
+
+#define CANARY__SETTLE_NS (2 * CANARY__SECOND_NS) /* a tick is taken so long after its end */
 
 struct canary__tick_side {
     double n;       /* outcomes, or what was measured; classification: tp + fp + fn + tn */
