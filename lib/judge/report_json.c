@@ -22,13 +22,6 @@ static json_t *string_of(const char *text) {
     return string;
 }
 
-static json_t *time_of(int64_t ns) {
-    char text[40];
-
-    canary__verdict_time(ns, text);
-    return ns > 0 && text[0] != '\0' ? json_string(text) : json_null();
-}
-
 static json_t *percent_of(uint32_t bp) {
     return canary__verdict_number((double)bp / 100);
 }
@@ -61,7 +54,7 @@ static json_t *rollout_json(const struct canary__report *report) {
     failed |= set(object, "percentage", percent_of(rollout->percentage_bp));
     failed |= set(object, "effective_percentage", percent_of(rollout->effective_bp));
     failed |= set(object, "revision", json_integer((json_int_t)rollout->revision));
-    failed |= set(object, "since", time_of(rollout->generation_at_ns));
+    failed |= set(object, "since", canary__verdict_moment(rollout->generation_at_ns));
     return whole(object, failed);
 }
 
@@ -151,7 +144,7 @@ static json_t *changes_json(const struct canary__report *report) {
         const canary_change *change = &report->changes[i].change;
         json_t *object = json_object();
 
-        failed |= set(object, "at", time_of(change->at_ns));
+        failed |= set(object, "at", canary__verdict_moment(change->at_ns));
         failed |= set(object, "action", string_of(change->action));
         failed |= set(object, "revision", json_integer((json_int_t)change->revision));
         failed |= set(object, "from_percentage", percent_of(change->from_percentage_bp));
@@ -174,7 +167,7 @@ static json_t *verdicts_json(const struct canary__report *report) {
         const struct canary__report_verdict *verdict = &report->verdicts[i];
         json_t *object = json_object();
 
-        failed |= set(object, "at", time_of(verdict->at_ns));
+        failed |= set(object, "at", canary__verdict_moment(verdict->at_ns));
         failed |= set(object, "action", json_string(canary_verdict_name(verdict->action)));
         failed |= set(object, "cause", json_string(canary_cause_name(verdict->cause)));
         failed |= set(object, "risk", json_string(canary_risk_name(verdict->risk)));
@@ -193,8 +186,8 @@ static json_t *incidents_json(const struct canary__report *report) {
         const struct canary__report_incident *incident = &report->incidents[i];
         json_t *object = json_object();
 
-        failed |= set(object, "at", time_of(incident->at_ns));
-        failed |= set(object, "until", time_of(incident->until_ns));
+        failed |= set(object, "at", canary__verdict_moment(incident->at_ns));
+        failed |= set(object, "until", canary__verdict_moment(incident->until_ns));
         failed |= set(object, "open", json_boolean(incident->open));
         failed |= set(object, "kind", json_string(canary__report_incident_name(incident->kind)));
         failed |= set(object, "title", string_of(incident->title));
@@ -249,7 +242,7 @@ static json_t *series_json(const struct canary__report *report) {
         for (size_t j = 0; j < series->count; j++) {
             json_t *point = cohorts(series->points[j].value);
 
-            failed |= set(point, "at", time_of(series->points[j].at_ns));
+            failed |= set(point, "at", canary__verdict_moment(series->points[j].at_ns));
             failed |= set(point, "n", cohorts(series->points[j].n));
             failed |= append(points, point);
         }
@@ -273,7 +266,7 @@ static json_t *evidence_json(const struct canary__report *report) {
         for (size_t j = 0; j < evidence->count; j++) {
             json_t *point = json_object();
 
-            failed |= set(point, "at", time_of(evidence->points[j].at_ns));
+            failed |= set(point, "at", canary__verdict_moment(evidence->points[j].at_ns));
             failed |= set(point, "ln_w", canary__verdict_number(evidence->points[j].value[0]));
             failed |= append(points, point);
         }
@@ -292,7 +285,7 @@ static json_t *exposure_json(const struct canary__report *report) {
     for (size_t i = 0; i < report->step_count; i++) {
         json_t *object = json_object();
 
-        failed |= set(object, "at", time_of(report->steps[i].at_ns));
+        failed |= set(object, "at", canary__verdict_moment(report->steps[i].at_ns));
         failed |= set(object, "percentage", percent_of(report->steps[i].percentage_bp));
         failed |= append(array, object);
     }
@@ -320,9 +313,9 @@ int canary__report_json(const struct canary__report *report, struct canary__text
     char *text;
 
     failed |= set(object, "rollout", rollout_json(report));
-    failed |= set(object, "from", time_of(report->from_ns));
-    failed |= set(object, "to", time_of(report->to_ns));
-    failed |= set(object, "made_at", time_of(report->now_ns));
+    failed |= set(object, "from", canary__verdict_moment(report->from_ns));
+    failed |= set(object, "to", canary__verdict_moment(report->to_ns));
+    failed |= set(object, "made_at", canary__verdict_moment(report->now_ns));
     failed |= set(object, "summary", string_of(report->summary));
     failed |= set(object, "policy", policy_json(report));
     failed |= set(object, "verdict",

@@ -3,7 +3,6 @@
 
 #include <canary/verdict.h>
 #include <ctype.h>
-#include <inttypes.h>
 #include <locale.h>
 #include <math.h>
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "judge/say.h"
 #include "judge/spans.h"
 
 void canary__text_free(struct canary__text *text) {
@@ -231,23 +231,15 @@ void canary__text_plain(struct canary__text *text, const char *string) {
 /* -- figures -- */
 
 void canary__text_count(struct canary__text *text, double count) {
-    char digits[32];
-    int size;
+    char digits[64];
+    struct canary__say say = canary__say_into(digits, sizeof digits);
 
     if (isnan(count) || !(fabs(count) < 1e15)) {
         canary__text_add(text, isnan(count) ? "-" : count > 0 ? "inf" : "-inf");
         return;
     }
-    size = snprintf(digits, sizeof digits, "%.0f", fabs(count));
-    if (count < 0) {
-        canary__text_add(text, "-");
-    }
-    for (int i = 0; i < size; i++) {
-        if (i > 0 && (size - i) % 3 == 0) {
-            canary__text_add(text, " ");
-        }
-        add_bytes(text, &digits[i], 1);
-    }
+    canary__say_count(&say, count);
+    canary__text_add(text, digits);
 }
 
 static int decimals_of(double magnitude) {
@@ -326,13 +318,11 @@ void canary__text_p(struct canary__text *text, double p) {
 }
 
 void canary__text_bp(struct canary__text *text, uint32_t bp) {
-    if (bp % 100 == 0) {
-        canary__text_addf(text, "%" PRIu32 " %%", bp / 100);
-    } else if (bp % 10 == 0) {
-        canary__text_addf(text, "%" PRIu32 ".%" PRIu32 " %%", bp / 100, bp % 100 / 10);
-    } else {
-        canary__text_addf(text, "%" PRIu32 ".%02" PRIu32 " %%", bp / 100, bp % 100);
-    }
+    char percent[64];
+    struct canary__say say = canary__say_into(percent, sizeof percent);
+
+    canary__say_bp(&say, bp);
+    canary__text_add(text, percent);
 }
 
 static void add_time(struct canary__text *text, int64_t ns, const char *format) {
@@ -361,23 +351,11 @@ void canary__text_rfc3339(struct canary__text *text, int64_t ns) {
 }
 
 void canary__text_span(struct canary__text *text, int64_t ns) {
-    int64_t seconds = ns / CANARY__SECOND_NS;
+    char span[64];
+    struct canary__say say = canary__say_into(span, sizeof span);
 
-    if (seconds < 120) {
-        canary__text_addf(text, "%" PRId64 " s", seconds);
-    } else if (seconds < 7200) {
-        canary__text_addf(text, "%" PRId64 " min", seconds / 60);
-    } else if (seconds < 172800) {
-        canary__text_addf(text, "%" PRId64 " h", seconds / 3600);
-        if (seconds % 3600 >= 60) {
-            canary__text_addf(text, " %" PRId64 " min", seconds % 3600 / 60);
-        }
-    } else {
-        canary__text_addf(text, "%" PRId64 " days", seconds / 86400);
-        if (seconds % 86400 >= 3600) {
-            canary__text_addf(text, " %" PRId64 " h", seconds % 86400 / 3600);
-        }
-    }
+    canary__say_span(&say, ns);
+    canary__text_add(text, span);
 }
 
 void canary__text_value(struct canary__text *text, double value, int statistic, const char *unit) {

@@ -62,5 +62,7 @@ int64_t canary__verdict_time_of(const char *text);
 /* Any bytes as a JSON string: what is no UTF-8 comes out as '?'. */
 json_t *canary__verdict_string(const char *text, size_t room);
 json_t *canary__verdict_number(double number);
+/* A time as above; null for 0. */
+json_t *canary__verdict_moment(int64_t ns);
 
 #endif

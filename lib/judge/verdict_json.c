@@ -42,7 +42,7 @@ json_t *canary__verdict_number(double number) {
     return json_real(number);
 }
 
-static json_t *time_of(int64_t ns) {
+json_t *canary__verdict_moment(int64_t ns) {
     char text[40];
 
     canary__verdict_time(ns, text);
@@ -76,7 +76,7 @@ static json_t *value_of(const struct canary__verdict_field *field, const char *a
         return canary__verdict_number(real);
     case CANARY__FIELD_TIME:
         memcpy(&time, at, sizeof time);
-        return time_of(time);
+        return canary__verdict_moment(time);
     case CANARY__FIELD_SPAN:
         memcpy(&time, at, sizeof time);
         return canary__verdict_number((double)time / 1e9);
