@@ -3,7 +3,6 @@
 #include "change.h"
 #include "percent.h"
 #include "state.h"
-#include "when.h"
 
 #include <canary/judge.h>
 
@@ -41,15 +40,11 @@ static void add_step(const struct session *session, struct text *out) {
 }
 
 int approve_run(struct session *session, int count, char **words) {
-    struct change run = { .made = { .size = (uint32_t)sizeof(canary_change) },
-                          .error = CANARY_ERROR_INIT };
+    struct change run;
     struct text what = { 0 };
-    int result = session_change_options(session, &run.options);
-    if (result == 0)
-        result = session_open_named(session, count, words, 0);
+    int result = change_open_named(session, count, words, &run);
     if (result != 0)
         return result;
-    run.started = when_monotonic();
     if (canary_approve(session->store, session->rollout, &run.options, &run.made, &run.error) !=
         CANARY_OK)
         return session_error(session, &run.error);
@@ -68,8 +63,7 @@ static int decision_of(const char *word) {
 }
 
 int decide_log_run(struct session *session, int count, char **words) {
-    struct change run = { .made = { .size = (uint32_t)sizeof(canary_change) },
-                          .error = CANARY_ERROR_INIT };
+    struct change run;
     struct text what = { 0 };
     const char *note = session_value(session, OPTION_NOTE);
     int decision = decision_of(words[count - 1]);
@@ -79,12 +73,9 @@ int decide_log_run(struct session *session, int count, char **words) {
     if (note == NULL || note[strspn(note, " \t\n")] == '\0')
         return say_usage(session->command,
                          "--note TEXT is missing: say why, for who reads the trail later");
-    int result = session_change_options(session, &run.options);
-    if (result == 0)
-        result = session_open_named(session, count - 1, words, 0);
+    int result = change_open_named(session, count - 1, words, &run);
     if (result != 0)
         return result;
-    run.started = when_monotonic();
     if (canary_decision_log(session->store, session->rollout, decision, &run.options, &run.made,
                             &run.error) != CANARY_OK)
         return session_error(session, &run.error);

@@ -8,13 +8,18 @@
 #include "when.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int change_open(struct session *session, uint32_t flags, struct change *change) {
+static int begin(const struct session *session, struct change *change) {
     *change = (struct change){ .made = { .size = (uint32_t)sizeof(canary_change) },
                                .error = CANARY_ERROR_INIT };
-    int result = session_change_options(session, &change->options);
+    return session_change_options(session, &change->options);
+}
+
+int change_open(struct session *session, uint32_t flags, struct change *change) {
+    int result = begin(session, change);
     if (result == 0)
         result = session_open(session, flags);
     /* Whoever looks at something before the change starts the clock again after it. */
@@ -26,6 +31,14 @@ int change_open_rollout(struct session *session, uint32_t flags, struct change *
     int result = change_open(session, flags, change);
     if (result == 0)
         result = session_rollout(session);
+    change->started = when_monotonic();
+    return result;
+}
+
+int change_open_named(struct session *session, int count, char **words, struct change *change) {
+    int result = begin(session, change);
+    if (result == 0)
+        result = session_open_named(session, count, words, 0);
     change->started = when_monotonic();
     return result;
 }
@@ -209,4 +222,30 @@ void change_undo(const struct session *session, const canary_change *change,
     /* Raising again from an old terminal must not override what somebody did since. */
     if (change->from_percentage_bp > change->to_percentage_bp)
         text_addf(out, " --expect-revision %" PRIu64, change->revision);
+}
+
+json_t *change_json(const canary_change *change) {
+    json_t *object = json_object();
+    json_object_set_new(object, "id", json_integer((json_int_t)change->id));
+    json_object_set_new(object, "rollout", jsonout_string(change->rollout));
+    json_object_set_new(object, "revision", json_integer((json_int_t)change->revision));
+    json_object_set_new(object, "action", jsonout_string(change->action));
+    json_object_set_new(object, "from_stage",
+                        change->from_stage < 0 ? json_null() : json_integer(change->from_stage));
+    json_object_set_new(object, "to_stage", json_integer(change->to_stage));
+    json_object_set_new(object, "from_percentage", jsonout_percent(change->from_percentage_bp));
+    json_object_set_new(object, "to_percentage", jsonout_percent(change->to_percentage_bp));
+    if (change->flag[0] != '\0')
+        json_object_set_new(object, "flag", jsonout_string(change->flag));
+    if (change->user_hash != 0) {
+        char hash[16];
+        snprintf(hash, sizeof(hash), "%08x", change->user_hash);
+        json_object_set_new(object, "user_hash", json_string(hash));
+    }
+    json_object_set_new(object, "at", jsonout_time(change->at_ns));
+    json_object_set_new(object, "by", jsonout_string(change->by));
+    json_object_set_new(object, "note", jsonout_string(change->note));
+    json_object_set_new(object, "hash", jsonout_string(change->hash));
+    json_object_set_new(object, "previous_hash", jsonout_string(change->previous_hash));
+    return object;
 }

@@ -9,6 +9,7 @@
 
 #include <canary/canary.h>
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /* One change: how it is made, and what came of it. */
@@ -23,6 +24,10 @@ struct change {
 int change_open(struct session *session, uint32_t flags, struct change *change);
 /* The same, for a change of the session's rollout. */
 int change_open_rollout(struct session *session, uint32_t flags, struct change *change);
+/* The same, where the rollout may stand among the words. */
+int change_open_named(struct session *session, int count, char **words, struct change *change);
+/* A row of the trail. */
+json_t *change_json(const canary_change *change);
 
 struct change_report {
     const canary_change *change;

@@ -102,7 +102,7 @@ static void print(const struct session *session, const canary_verdict *verdict) 
         print_text(session, verdict);
         return;
     }
-    canary_verdict_json(verdict, judged_write, &text, NULL);
+    canary_verdict_json(verdict, text_write, &text, NULL);
     judged_print_json(&text);
 }
 

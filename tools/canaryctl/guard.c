@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `guard`: judges rollouts and acts on the verdicts, beside the programs that serve. One line for each
  * event. */
+#include "change.h"
 #include "jsonout.h"
 #include "percent.h"
 #include "screen.h"
@@ -32,31 +33,10 @@ static const char *type_name(int type) {
 
 /* -- as JSON -- */
 
-static json_t *change_json(const canary_change *change) {
-    json_t *object = json_object();
-    json_object_set_new(object, "id", json_integer((json_int_t)change->id));
-    json_object_set_new(object, "revision", json_integer((json_int_t)change->revision));
-    json_object_set_new(object, "action", jsonout_string(change->action));
-    json_object_set_new(object, "from_stage",
-                        change->from_stage < 0 ? json_null() : json_integer(change->from_stage));
-    json_object_set_new(object, "to_stage", json_integer(change->to_stage));
-    json_object_set_new(object, "from_percentage", jsonout_percent(change->from_percentage_bp));
-    json_object_set_new(object, "to_percentage", jsonout_percent(change->to_percentage_bp));
-    json_object_set_new(object, "at", jsonout_time(change->at_ns));
-    json_object_set_new(object, "by", jsonout_string(change->by));
-    json_object_set_new(object, "note", jsonout_string(change->note));
-    return object;
-}
-
-static int add_text(void *user_data, const char *bytes, uint64_t size) {
-    text_bytes(user_data, bytes, (size_t)size);
-    return 0;
-}
-
 static json_t *verdict_json(const canary_verdict *verdict) {
     struct text text = { 0 };
     json_t *value = NULL;
-    if (canary_verdict_json(verdict, add_text, &text, NULL) == CANARY_OK)
+    if (canary_verdict_json(verdict, text_write, &text, NULL) == CANARY_OK)
         value = json_loadb(text.data, text.size, 0, NULL);
     text_free(&text);
     return value != NULL ? value : json_null();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `history`: the audit trail, newest first. */
+#include "change.h"
 #include "jsonout.h"
 #include "percent.h"
 #include "session.h"
@@ -56,32 +57,6 @@ static int add_evidence(struct history *history, const canary_change *change, js
     else
         tell_evidence(history, change);
     return 0;
-}
-
-static json_t *change_json(const canary_change *change) {
-    json_t *object = json_object();
-    json_object_set_new(object, "id", json_integer((json_int_t)change->id));
-    json_object_set_new(object, "rollout", jsonout_string(change->rollout));
-    json_object_set_new(object, "revision", json_integer((json_int_t)change->revision));
-    json_object_set_new(object, "action", jsonout_string(change->action));
-    json_object_set_new(object, "from_stage",
-                        change->from_stage < 0 ? json_null() : json_integer(change->from_stage));
-    json_object_set_new(object, "to_stage", json_integer(change->to_stage));
-    json_object_set_new(object, "from_percentage", jsonout_percent(change->from_percentage_bp));
-    json_object_set_new(object, "to_percentage", jsonout_percent(change->to_percentage_bp));
-    if (change->flag[0] != '\0')
-        json_object_set_new(object, "flag", jsonout_string(change->flag));
-    if (change->user_hash != 0) {
-        char hash[16];
-        snprintf(hash, sizeof(hash), "%08x", change->user_hash);
-        json_object_set_new(object, "user_hash", json_string(hash));
-    }
-    json_object_set_new(object, "at", jsonout_time(change->at_ns));
-    json_object_set_new(object, "by", jsonout_string(change->by));
-    json_object_set_new(object, "note", jsonout_string(change->note));
-    json_object_set_new(object, "hash", jsonout_string(change->hash));
-    json_object_set_new(object, "previous_hash", jsonout_string(change->previous_hash));
-    return object;
 }
 
 static void add_move(struct table *table, const canary_change *change) {

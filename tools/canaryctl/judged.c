@@ -27,11 +27,6 @@ int judged_by(struct session *session, uint32_t flags,
     return code == CANARY_OK ? 0 : session_error(session, &error);
 }
 
-int judged_write(void *user_data, const char *data, uint64_t size) {
-    text_bytes(user_data, data, (size_t)size);
-    return 0;
-}
-
 void judged_print_json(struct text *text) {
     jsonout_print(
         json_loadb(text->data != NULL ? text->data : "null", text->size, JSON_DECODE_ANY, NULL));

@@ -14,12 +14,10 @@ int judged_by(struct session *session, uint32_t flags,
               void (*print)(const struct session *session, const canary_verdict *verdict),
               int *action);
 
-/* Gathers what a call of the judging library writes. For canary_write_fn; `user_data` is a text. */
-int judged_write(void *user_data, const char *data, uint64_t size);
 /* Prints a JSON text the way every command prints JSON. */
 void judged_print_json(struct text *text);
 
-/* Adds "checkout  HOLD  25 % configured, stage 2 EXPANDED  risk medium". */
+/* Adds "checkout  HOLD  25 %, stage 2 EXPANDED, risk medium". */
 void judged_head(const canary_verdict *verdict, struct text *out);
 /* Adds a labelled line: "  why        text". */
 void judged_label(struct text *out, const char *label);

@@ -70,15 +70,10 @@ int policy_read_file(const struct session *session, const char *file, struct tex
                        standard ? "standard input" : file, strerror(trouble));
 }
 
-static int add_text(void *user_data, const char *bytes, uint64_t size) {
-    text_bytes(user_data, bytes, (size_t)size);
-    return 0;
-}
-
 void policy_explain(const canary_policy *policy, struct text *out) {
     canary_error error = CANARY_ERROR_INIT;
     text_add(out, "");
-    canary_policy_explain(policy, add_text, out, &error);
+    canary_policy_explain(policy, text_write, out, &error);
 }
 
 json_t *policy_explanation(const canary_policy *policy) {

@@ -156,14 +156,11 @@ static int set(struct session *session, struct change *run, const canary_policy 
 
 int policy_set_run(struct session *session, int count, char **words) {
     struct source source;
-    struct change run = { .made = { .size = (uint32_t)sizeof(canary_change) },
-                          .error = CANARY_ERROR_INIT };
+    struct change run;
     canary_policy *policy = NULL;
     int result = take_source(session, count, words, &source);
     if (result == 0)
-        result = session_change_options(session, &run.options);
-    if (result == 0)
-        result = session_open_named(session, source.names, words, 0);
+        result = change_open_named(session, source.names, words, &run);
     if (result == 0)
         result = load(session, &source, &policy);
     if (result == 0)
@@ -173,12 +170,9 @@ int policy_set_run(struct session *session, int count, char **words) {
 }
 
 int policy_remove_run(struct session *session, int count, char **words) {
-    struct change run = { .made = { .size = (uint32_t)sizeof(canary_change) },
-                          .error = CANARY_ERROR_INIT };
+    struct change run;
     canary_rollout before = STATE_ROLLOUT_INIT;
-    int result = session_change_options(session, &run.options);
-    if (result == 0)
-        result = session_open_named(session, count, words, 0);
+    int result = change_open_named(session, count, words, &run);
     if (result != 0)
         return result;
     if (canary_rollout_read(session->store, session->rollout, &before, &run.error) != CANARY_OK)

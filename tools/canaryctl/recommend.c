@@ -90,7 +90,7 @@ static void print(const struct session *session, const canary_verdict *verdict) 
     struct text text = { 0 };
     struct text out = { 0 };
     (void)session;
-    canary_verdict_recommend(verdict, judged_write, &text, NULL);
+    canary_verdict_recommend(verdict, text_write, &text, NULL);
     if (say_mode.json) {
         judged_print_json(&text);
         return;

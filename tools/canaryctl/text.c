@@ -54,6 +54,11 @@ void text_addf(struct text *text, const char *format, ...) {
     text->size += (size_t)size;
 }
 
+int text_write(void *user_data, const char *data, uint64_t size) {
+    text_bytes(user_data, data, (size_t)size);
+    return 0;
+}
+
 void text_clear(struct text *text) {
     text->size = 0;
     if (text->data != NULL)

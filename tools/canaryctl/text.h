@@ -18,6 +18,8 @@ struct text {
 void text_bytes(struct text *text, const void *data, size_t size);
 void text_add(struct text *text, const char *string);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Gathers what a call of the library writes, as its canary_write_fn; `user_data` is a text. */
+int text_write(void *user_data, const char *data, uint64_t size);
 void text_clear(struct text *text);
 void text_free(struct text *text);
 
