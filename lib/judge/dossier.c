@@ -35,6 +35,8 @@ void canary__dossier_forget(struct canary__dossier *dossier) {
     dossier->state_new = 0;
     dossier->state_version = 0;
     dossier->windows = 0;
+    dossier->foreign = 0;
+    dossier->behind = 0;
     dossier->kept.known = 0;
     forget_asked(dossier);
 }
@@ -99,16 +101,37 @@ static int read_policy(struct canary__dossier *dossier, canary_error *error) {
                : code;
 }
 
-static int read_state(struct canary__dossier *dossier, int64_t now_ns, canary_error *error) {
+/* Rollout, policy and state of one moment. Whose state is of a later percentage than we saw was quicker:
+ * all is read again, since the policy may be another one, too. */
+static int read_all(struct canary__dossier *dossier, int64_t now_ns, canary_error *error) {
+    int code = CANARY_OK;
+
+    for (int attempt = 0; attempt < ATTEMPTS && code == CANARY_OK; attempt++) {
+        code = read_rollout(dossier, error);
+        if (code == CANARY_OK) {
+            code = read_policy(dossier, error);
+        }
+        if (code != CANARY_OK || dossier->policy == NULL) {
+            return code;
+        }
+        if (!dossier->state_open) {
+            code = canary__dossier_load(dossier, now_ns, error);
+        }
+        if (dossier->state.generation <= dossier->seen.generation) {
+            break;
+        }
+    }
+    return code;
+}
+
+/* Generations are compared by their time, too: in a store that was put back from a copy revisions are
+ * counted anew, and one of the same number was another percentage. */
+static void follow_generation(struct canary__dossier *dossier, int64_t now_ns) {
     struct canary__state *state = &dossier->state;
     const canary_rollout *seen = &dossier->seen;
-    int code = dossier->state_open ? CANARY_OK : canary__dossier_load(dossier, now_ns, error);
 
-    /* Somebody saw a later percentage than we did: look again. */
-    if (code == CANARY_OK && state->generation > seen->generation) {
-        code = read_rollout(dossier, error);
-    }
-    if (code == CANARY_OK && state->generation != seen->generation) {
+    if (state->generation != seen->generation ||
+        state->generation_at_ns != seen->generation_at_ns) {
         /* Who judged by a clock that was ahead left ticks closed that have not come. A new generation
          * cannot count anything twice, and is the way out of it. */
         if (state->through_ns > now_ns + CANARY_TICK_NS) {
@@ -122,28 +145,29 @@ static int read_state(struct canary__dossier *dossier, int64_t now_ns, canary_er
         dossier->state_new = 1;
         forget_asked(dossier);
     }
-    return code;
 }
 
 static int look(struct canary__dossier *dossier, int64_t now_ns, canary_error *error) {
     int64_t until_ns = settled(now_ns);
-    int code = read_rollout(dossier, error);
+    int code;
 
-    if (code == CANARY_OK) {
-        code = read_policy(dossier, error);
+    if (dossier->behind) {
+        canary__dossier_forget(dossier); /* windows are not those of the state */
     }
+    code = read_all(dossier, now_ns, error);
     if (code != CANARY_OK || dossier->policy == NULL) {
         return code;
     }
-    code = read_state(dossier, now_ns, error);
-    if (code == CANARY_OK) {
-        code = canary__dossier_feed(dossier, now_ns, until_ns, error);
-        if (code != CANARY_OK && !dossier->windows) {
-            canary__dossier_forget(dossier); /* windows are half full */
-        }
+    follow_generation(dossier, now_ns);
+    code = canary__dossier_feed(dossier, now_ns, until_ns, error);
+    if (code != CANARY_OK && !dossier->windows) {
+        canary__dossier_forget(dossier); /* windows are half full */
     }
     if (code == CANARY_OK) {
         code = canary__dossier_trail(dossier, now_ns, error);
+    }
+    if (code == CANARY_OK) {
+        code = canary__dossier_breakers(dossier, now_ns, error);
     }
     if (code == CANARY_OK) {
         code = canary__dossier_users(dossier, until_ns, error);
@@ -178,6 +202,7 @@ static void set_scene(struct canary__dossier *dossier, int64_t now_ns,
         .now_ns = now_ns,
         .rollout = &dossier->seen,
         .last_rollback_ns = dossier->trail.last_rollback_ns,
+        .last_opened_ns = dossier->opened_ns,
         .guard_rollbacks = dossier->trail.guard_rollbacks,
         .approved = dossier->trail.approved,
         .approved_by_change = dossier->trail.approved_by_change,

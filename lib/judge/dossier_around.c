@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What surrounds the evidence: rollbacks and approvals in the trail, distinct users, baselines, and the
  * quantiles that people read. */
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +88,34 @@ static int is_by_guard(canary_store *store, uint64_t change, int *is, canary_err
     return code;
 }
 
+struct checking {
+    uint64_t change;
+    int edited;
+};
+
+static int take_finding(void *user_data, const canary_finding *finding) {
+    struct checking *checking = user_data;
+
+    checking->edited |= finding->change_id == checking->change;
+    return checking->edited;
+}
+
+/* What was edited raises nothing: a row that became an approval by hand is none. */
+static int check_approval(canary_store *store, struct canary__trail *trail, canary_error *error) {
+    struct checking checking = { .change = trail->approved_by_change };
+    canary_error own = CANARY_ERROR_INIT;
+    int code = canary_verify(store, take_finding, &checking, NULL, &own);
+
+    if (code != CANARY_OK && code != CANARY_E_TAMPERED) {
+        return canary__judge_pass(error, code, &own);
+    }
+    if (checking.edited) {
+        trail->approved = 0;
+        trail->approved_by_change = 0;
+    }
+    return CANARY_OK;
+}
+
 int canary__dossier_trail(struct canary__dossier *dossier, int64_t now_ns, canary_error *error) {
     const canary_rollout *rollout = &dossier->seen;
     struct trail_reading *reading;
@@ -107,12 +137,41 @@ int canary__dossier_trail(struct canary__dossier *dossier, int64_t now_ns, canar
         code = is_by_guard(dossier->store, reading->rollbacks[i], &is, error);
         reading->out.guard_rollbacks += (uint32_t)is;
     }
+    if (code == CANARY_OK && reading->out.approved && dossier->policy != NULL &&
+        dossier->policy->mode == CANARY_MODE_APPROVE) {
+        code = check_approval(dossier->store, &reading->out, error);
+    }
     if (code == CANARY_OK) {
         dossier->trail = reading->out;
         dossier->trail.revision = rollout->revision;
     }
     free(reading);
     return code;
+}
+
+/* -- circuit breakers -- */
+
+static int take_opening(void *user_data, const canary_document *document) {
+    int64_t *opened_ns = user_data;
+
+    *opened_ns = strtoll(document->name + strlen(CANARY__DOCUMENT_BREAKER), NULL, 10);
+    return 1;
+}
+
+int canary__dossier_breakers(struct canary__dossier *dossier, int64_t now_ns, canary_error *error) {
+    canary_document_query query = CANARY_DOCUMENT_QUERY_INIT;
+    char from[64];
+
+    /* One that a clock ahead of ours wrote must not hide the others. */
+    snprintf(from, sizeof from, CANARY__DOCUMENT_BREAKER "%020" PRId64,
+             now_ns > 0 ? now_ns + CANARY__JUDGE_AHEAD_NS : 0);
+    query.descending = 1;
+    query.prefix = CANARY__DOCUMENT_BREAKER;
+    query.from = from;
+    query.limit = 1;
+    dossier->opened_ns = 0;
+    return canary_document_list(dossier->store, dossier->rollout, &query, take_opening,
+                                &dossier->opened_ns, NULL, error);
 }
 
 /* -- users -- */

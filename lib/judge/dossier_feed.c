@@ -193,6 +193,12 @@ static int64_t begin_of(int64_t ns, int64_t now_ns) {
     return floor_to(ns, now_ns - ns < 90 * CANARY__MINUTE_NS ? CANARY_TICK_NS : CANARY__HOUR_NS);
 }
 
+/* When its generation began; one that a clock ahead of ours has begun may have figures already. */
+static int64_t begun(const struct canary__state *state, int64_t now_ns) {
+    return state->generation_at_ns <= now_ns ? state->generation_at_ns
+                                             : later(now_ns - CANARY__HOUR_NS, 0);
+}
+
 /* What windows hold of before through_ns, in steps as fine as their panes; and the health of the last
  * hour's figures, windows or not. */
 static int recall(struct feed *feed, int64_t now_ns) {
@@ -200,7 +206,7 @@ static int recall(struct feed *feed, int64_t now_ns) {
     const struct canary__state *state = &dossier->state;
     int64_t longest = later(canary__policy_longest_window(dossier->policy), FINE_NS);
     int64_t end = state->through_ns;
-    int64_t begin = later(begin_of(state->generation_at_ns, now_ns), end - longest);
+    int64_t begin = later(begin_of(begun(state, now_ns), now_ns), end - longest);
     int64_t middle = floor_to(end - MIDDLE_NS, CANARY__HOUR_NS);
     int64_t fine = floor_to(end - FINE_NS, CANARY__MINUTE_NS);
     const struct {
@@ -233,7 +239,7 @@ static int recall(struct feed *feed, int64_t now_ns) {
 /* A state that never saw a tick begins with its generation, and learns from before it how the old cohort
  * is: how far its halves differ, and how long its requests take. */
 static int64_t first_moment(const struct canary__dossier *dossier, int64_t now_ns) {
-    int64_t at = dossier->state.generation_at_ns;
+    int64_t at = begun(&dossier->state, now_ns);
 
     if ((dossier->policy->design_effect == 0 && dossier->state.split_count > 0) ||
         dossier->state.recent_count > 0) {
@@ -277,6 +283,52 @@ static int renew(struct canary__dossier *dossier, int64_t now_ns, canary_error *
     return code;
 }
 
+static int64_t longest_look_back(const struct canary_policy *policy) {
+    int64_t longest = 0;
+
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        longest = later(longest, policy->rules[i].for_ns);
+    }
+    return longest + canary__policy_longest_window(policy) + CANARY_TICK_NS;
+}
+
+/* The state is of a time that has not come: its evidence waits, since no tick may be in it twice. Limits
+ * rest on what is in the store, and must not be blind until then: they are asked in a state of their
+ * own, as if nobody had judged before. */
+static int feed_behind(struct feed *feed, int64_t now_ns) {
+    struct canary__dossier *dossier = feed->dossier;
+    struct canary__state ahead = dossier->state;
+    struct canary__state *state = &dossier->state;
+    int64_t from_ns = feed->until_ns - longest_look_back(dossier->policy);
+    int state_new = dossier->state_new;
+    int code = canary__state_open(dossier->policy, state, feed->error);
+
+    if (code != CANARY_OK) {
+        *state = ahead;
+        return code;
+    }
+    canary__state_begin(state, ahead.generation, ahead.generation_at_ns, 0);
+    state->through_ns = later(floor_to(from_ns, CANARY_TICK_NS), CANARY_TICK_NS);
+    for (uint32_t i = 0; i < state->rule_count; i++) {
+        canary__state_baseline(state, i, ahead.rules[i].baseline);
+    }
+    code = read_figures(feed, state->through_ns, 0, CANARY_TICK_NS, ahead.generation, now_ns);
+    canary__state_pass(state, dossier->policy, feed->until_ns, canary__gate_stage(&dossier->seen));
+    for (uint32_t i = 0; i < state->rule_count && code == CANARY_OK; i++) {
+        if (ahead.rules[i].proof == NULL) {
+            const struct canary__rule_state rule = ahead.rules[i];
+
+            ahead.rules[i] = state->rules[i];
+            state->rules[i] = rule;
+        }
+    }
+    canary__state_close(state);
+    *state = ahead;
+    dossier->state_new = state_new;
+    dossier->behind = 1;
+    return code;
+}
+
 static int feed_all(struct feed *feed, int64_t now_ns) {
     struct canary__dossier *dossier = feed->dossier;
     struct canary__state *state = &dossier->state;
@@ -293,6 +345,9 @@ static int feed_all(struct feed *feed, int64_t now_ns) {
         dossier->recalled_ns = now_ns;
     }
     feed->until_ns = until_ns;
+    if (state->through_ns > now_ns + CANARY_TICK_NS) {
+        return feed_behind(feed, now_ns);
+    }
     if (until_ns <= state->through_ns) {
         return CANARY_OK;
     }

@@ -123,6 +123,12 @@ int canary__dossier_load(struct canary__dossier *dossier, int64_t now_ns, canary
     } else if (code == CANARY_E_CORRUPT) {
         dossier->state_version = CANARY_ANY_VERSION;
     }
+    /* A newer library's is as good as damaged for us, but not ours to write over. */
+    dossier->foreign = loading.code == CANARY_E_NEWER;
+    if (dossier->foreign) {
+        canary_store_log(dossier->store, CANARY_LOG_WARNING, loading.error.message);
+        code = CANARY_E_CORRUPT;
+    }
     if (code == CANARY_E_CORRUPT) {
         dossier->trouble.damaged++;
         dossier->trouble.at_ns = now_ns;
@@ -273,7 +279,7 @@ int canary__dossier_keep(struct canary__dossier *dossier, int64_t now_ns, canary
     size_t size = 0;
     int code = canary__dossier_text(&dossier->verdict, &text, &size, error);
 
-    if (code == CANARY_OK && dossier->state_new) {
+    if (code == CANARY_OK && dossier->state_new && !dossier->foreign) {
         code = canary__state_encode(&dossier->state, &state, &state_size, error);
     }
     if (code == CANARY_OK) {

@@ -55,9 +55,12 @@ struct canary__dossier {
     int state_open; /* `state` is of `policy` */
     int state_new;  /* something in it is not in the store */
     int windows;    /* they hold what was before through_ns */
+    int foreign;    /* the stored one is not understood, and stays */
+    int behind;     /* they hold what is now, and the state is of a time that has not come */
     int64_t recalled_ns;
     uint64_t state_version; /* of the stored state; 0 = there is none */
     struct canary__trail trail;
+    int64_t opened_ns; /* a circuit breaker, last; 0 = none */
     struct canary__kept kept;
     struct canary__trouble trouble;
     struct canary__asked quantiles[CANARY_POLICY_RULES_MAX];
@@ -77,6 +80,8 @@ int canary__dossier_feed(struct canary__dossier *dossier, int64_t now_ns, int64_
 
 /* What the trail says of rollbacks and approvals; reads nothing where the revision is the same. */
 int canary__dossier_trail(struct canary__dossier *dossier, int64_t now_ns, canary_error *error);
+/* When a circuit breaker opened last, in any process. */
+int canary__dossier_breakers(struct canary__dossier *dossier, int64_t now_ns, canary_error *error);
 /* Distinct users of the present generation. */
 int canary__dossier_users(struct canary__dossier *dossier, int64_t until_ns, canary_error *error);
 /* Baselines, for the rules that are held against one. */

@@ -272,6 +272,9 @@ static int is_lacking(struct gate *gate) {
 static int is_to_wait(struct gate *gate) {
     const struct canary_policy *policy = gate->policy;
     const struct canary__scene *scene = gate->scene;
+    /* A breaker takes users back as a rollback does, and with them the outcomes that would tell. */
+    int64_t last = scene->last_rollback_ns > scene->last_opened_ns ? scene->last_rollback_ns
+                                                                   : scene->last_opened_ns;
 
     if (gate->top) {
         return hold(gate, CANARY_CAUSE_COMPLETE, -1, 0);
@@ -279,10 +282,8 @@ static int is_to_wait(struct gate *gate) {
     if (policy->attempts > 0 && scene->guard_rollbacks >= policy->attempts) {
         return hold(gate, CANARY_CAUSE_ATTEMPTS, -1, 0);
     }
-    if (scene->last_rollback_ns != 0 &&
-        after(scene->last_rollback_ns, scene->now_ns) < policy->cooldown_ns) {
-        return hold(gate, CANARY_CAUSE_COOLDOWN, -1,
-                    later(scene->last_rollback_ns, policy->cooldown_ns));
+    if (last != 0 && after(last, scene->now_ns) < policy->cooldown_ns) {
+        return hold(gate, CANARY_CAUSE_COOLDOWN, -1, later(last, policy->cooldown_ns));
     }
     /* In the mode observe a verdict tells what there was to do; a guard does not do it. */
     if (policy->mode != CANARY_MODE_AUTO && policy->mode != CANARY_MODE_OBSERVE &&

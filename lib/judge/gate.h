@@ -12,6 +12,7 @@ struct canary__scene {
     int64_t now_ns; /* real time */
     const canary_rollout *rollout;
     int64_t last_rollback_ns;    /* of this rollout, by anyone; 0 = none */
+    int64_t last_opened_ns;      /* a circuit breaker of any process; 0 = none */
     uint32_t guard_rollbacks;    /* by guards since the policy was set */
     uint32_t approved;           /* 1: somebody approved the next advance of this generation */
     uint64_t approved_by_change; /* id of that change */

@@ -223,8 +223,12 @@ static void dwell(struct canary__say *say, const struct canary__scene *scene,
 
 static void cooldown(struct canary__say *say, const struct canary__scene *scene,
                      const canary_verdict *verdict) {
-    canary__say(say, "all that is required is shown, but a rollback was ");
-    canary__say_between(say, scene->last_rollback_ns, scene->now_ns);
+    int opened = scene->last_opened_ns > scene->last_rollback_ns;
+
+    canary__say(say, "all that is required is shown, but a ");
+    canary__say(say, opened ? "circuit breaker opened " : "rollback was ");
+    canary__say_between(say, opened ? scene->last_opened_ns : scene->last_rollback_ns,
+                        scene->now_ns);
     canary__say(say, " ago; the cooldown ends in ");
     canary__say_between(say, scene->now_ns, verdict->ready_at_ns);
 }

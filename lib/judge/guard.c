@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Guards: rounds over the rollouts of a store, in a thread or once. */
+#include <jansson.h>
 #include <pthread.h>
 #include <sodium/randombytes.h>
 #include <stdio.h>
@@ -40,6 +41,18 @@ void canary_guard_options_init(canary_guard_options *options, uint32_t size) {
 
 /* -- setting up -- */
 
+/* A change by a name that the trail does not take would be refused, at the moment it is needed. */
+static int is_line(const char *text) {
+    json_t *string = json_string(text); /* NULL unless UTF-8 */
+    int is = string != NULL;
+
+    json_decref(string);
+    for (; *text != '\0' && is; text++) {
+        is = (unsigned char)*text >= 0x20 && *text != 0x7f;
+    }
+    return is;
+}
+
 static int admit(canary_store *store, const canary_guard_options *from, canary_guard_options *to,
                  canary_error *error) {
     *to = (canary_guard_options)CANARY_GUARD_OPTIONS_INIT;
@@ -69,6 +82,11 @@ static int admit(canary_store *store, const canary_guard_options *from, canary_g
                                   "guard: `by` has %zu bytes; allowed are at most %d",
                                   strlen(to->by), CANARY_ACTOR_MAX);
     }
+    if (to->by != NULL && !is_line(to->by)) {
+        return canary__judge_fail(error, CANARY_E_INVALID,
+                                  "guard: `by` is not UTF-8, or has control characters; allowed is "
+                                  "one line of text");
+    }
     if (to->rollout != NULL && (to->rollout[0] == '\0' || strlen(to->rollout) > CANARY_NAME_MAX)) {
         return canary__judge_fail(error, CANARY_E_INVALID,
                                   "guard: the name of the rollout has %zu bytes; allowed are 1 to "
@@ -90,7 +108,9 @@ static void set_up(canary_store *store, const canary_guard_options *options,
     if (options->by != NULL && options->by[0] != '\0') {
         snprintf(setup->by, sizeof setup->by, "%s", options->by);
     } else {
-        (void)gethostname(host, sizeof host - 1);
+        if (gethostname(host, sizeof host - 1) != 0 || !is_line(host)) {
+            snprintf(host, sizeof host, "unknown");
+        }
         snprintf(setup->by, sizeof setup->by, "guard@%s:%ld", host, (long)getpid());
     }
     /* Two guards may be given one name, and a process may have several. */
@@ -182,8 +202,9 @@ int canary_guard_once(canary_store *store, const canary_guard_options *options,
         canary_error own = CANARY_ERROR_INIT;
         int round = canary__ward_round(ward, &own);
 
-        /* The first trouble is answered; the others are judged all the same. */
-        if (round != CANARY_OK && code == CANARY_OK) {
+        /* The first trouble is answered; the others are judged all the same. That another guard does
+         * the work is none beside one. */
+        if (round != CANARY_OK && (code == CANARY_OK || code == CANARY_E_BUSY)) {
             code = canary__judge_pass(error, round, &own);
         }
     }

@@ -13,6 +13,9 @@
 
 /* A lease that ends sooner than this could be somebody else's before a change is made. */
 #define ACTING_NS (5 * CANARY__SECOND_NS)
+/* What permitted more exposure so long ago does so no more: a callback may have taken its time, or the
+ * machine slept. Judged anew, it does or does not. */
+#define FRESH_NS CANARY__GUARD_LEASE_NS
 enum { NEWS = 64 }; /* changes that are told in one round; of more the newest */
 
 int canary__ward_open(const struct canary__guard_setup *setup, const char *rollout,
@@ -238,6 +241,17 @@ static int act(struct canary__ward *ward, const canary_verdict *verdict, canary_
     return code;
 }
 
+/* By either clock, as each may be one that stands still or jumps. */
+static int is_stale(const struct canary__ward *ward, const canary_verdict *verdict,
+                    int64_t judged_ns) {
+    canary_store *store = ward->setup->store;
+    int64_t real = canary_store_now(store, CANARY_CLOCK_REALTIME) - verdict->at_ns;
+    int64_t gone = canary_store_now(store, CANARY_CLOCK_MONOTONIC) - judged_ns;
+
+    return verdict->action == CANARY_VERDICT_ADVANCE &&
+           (real < 0 || real > FRESH_NS || gone > FRESH_NS);
+}
+
 static int wants_action(const struct canary__ward *ward, const canary_verdict *verdict) {
     if ((ward->setup->flags & CANARY_GUARD_OBSERVE) != 0 || verdict->mode == CANARY_MODE_OBSERVE ||
         verdict->cause == CANARY_CAUSE_KILLED || verdict->cause == CANARY_CAUSE_FROZEN) {
@@ -283,6 +297,7 @@ static int hold_lease(struct canary__ward *ward, canary_error *error) {
 static int go_round(struct canary__ward *ward, canary_error *error) {
     canary_error own = CANARY_ERROR_INIT;
     const canary_verdict *verdict = NULL;
+    int64_t judged_ns = canary_store_now(ward->setup->store, CANARY_CLOCK_MONOTONIC);
     int acted = CANARY_OK;
     int code = tell_changes(ward, error);
 
@@ -297,7 +312,7 @@ static int go_round(struct canary__ward *ward, canary_error *error) {
         return code;
     }
     tell_verdict(ward, verdict);
-    if (wants_action(ward, verdict) && may_act(ward, &own)) {
+    if (wants_action(ward, verdict) && may_act(ward, &own) && !is_stale(ward, verdict, judged_ns)) {
         acted = act(ward, verdict, &own);
     }
     return code != CANARY_OK || acted == CANARY_OK ? code : canary__judge_pass(error, acted, &own);
