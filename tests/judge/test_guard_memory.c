@@ -1,65 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Judging and acting while memory runs out, at each allocation in turn: once only, and from then on.
- * Linked with malloc(), calloc() and realloc() wrapped; libcanary itself, which is shared, has its own
- * tests of that. */
-#include <jansson.h>
-
+ * libcanary itself, which is shared, has its own tests of that. */
+#include "exhausted.h"
 #include "judged.h"
-
-static long left; /* allocations until one fails */
-static int stays; /* and then all do */
-static int armed;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-
-static int fails(void) {
-    if (!armed || left > 0) {
-        left -= armed;
-        return 0;
-    }
-    left--;
-    return left == -1 || stays;
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *block, size_t size) {
-    return fails() ? NULL : __real_realloc(block, size);
-}
-
-static void *jansson_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
-}
 
 static struct judged now;
 
 /* 1 when all allocations had been made before the one that was to fail. */
 static int evaluates(struct unit *unit, long at, int lastingly) {
-    left = at;
-    stays = lastingly;
+    int failed;
+
     memset(&now, 0, sizeof now);
     now.error = (canary_error)CANARY_ERROR_INIT;
-    armed = 1;
+    exhausted_begin(at, lastingly);
     now.code = canary_evaluate(unit->store, JUDGED, 0, judged_take, &now, &now.error);
-    armed = 0;
+    failed = exhausted_end();
     assert_true(now.code == CANARY_OK || now.code == CANARY_E_NOMEM ||
                 now.code == CANARY_E_INVALID);
     assert_int_equal(now.error.code, now.code);
     if (now.code != CANARY_OK && now.calls > 0) {
         assert_int_not_equal(now.verdict.action, CANARY_VERDICT_ADVANCE);
     }
-    return left >= 0;
+    return !failed;
 }
 
 static void evaluating_survives(void **state) {
@@ -89,16 +51,15 @@ static void evaluating_survives(void **state) {
 static int acts(struct unit *unit, long at, int lastingly) {
     canary_guard_options options = CANARY_GUARD_OPTIONS_INIT;
     canary_error error = CANARY_ERROR_INIT;
+    int failed;
     int code;
 
     options.rollout = JUDGED;
-    left = at;
-    stays = lastingly;
-    armed = 1;
+    exhausted_begin(at, lastingly);
     code = canary_guard_once(unit->store, &options, &error);
-    armed = 0;
+    failed = exhausted_end();
     assert_int_equal(error.code, code);
-    return left >= 0;
+    return !failed;
 }
 
 /* Harm is rolled back once, by the round that had no memory or by the next one, and a healthy release
@@ -141,6 +102,6 @@ int main(void) {
         cmocka_unit_test(acting_survives),
     };
 
-    json_set_alloc_funcs(jansson_malloc, free);
+    exhausted_jansson(1);
     return cmocka_run_group_tests_name("judging without memory", tests, NULL, NULL);
 }

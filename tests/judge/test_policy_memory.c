@@ -1,62 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading a policy while memory runs out, at every allocation of ours and of jansson's in turn: once
- * only, and from then on. Linked with malloc() and calloc() wrapped. */
+ * only, and from then on. */
+#include "exhausted.h"
 #include "policies.h"
-
-#include <jansson.h>
-#include <stdlib.h>
-
-static long left; /* allocations until one fails */
-static int stays; /* and then all do */
-static int armed;
-static long live; /* blocks that nobody has freed */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-static int fails(void) {
-    if (!armed || left > 0) {
-        left -= armed;
-        return 0;
-    }
-    left--;
-    return left == -1 || stays;
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-static void *jansson_malloc(size_t size) {
-    void *block = fails() ? NULL : __real_malloc(size);
-
-    live += block != NULL;
-    return block;
-}
-
-static void jansson_free(void *block) {
-    live -= block != NULL;
-    free(block);
-}
 
 static const char text[] =
     TOP("\"description\":\"a text that is longer than the first buffer of a parser, and then "
         "some\",\"stages\":[{\"percentage\":5,\"dwell\":\"24h\",\"name\":\"EARLY\"}],"
         "\"objectives\":[{\"name\":\"up\",\"statistic\":\"uptime\",\"above\":\"99.9%\"}]");
 
-static canary_policy *read_armed(int *code) {
+/* `*failed` 1: an allocation did. */
+static canary_policy *read_short(long at, int lastingly, int *code, int *failed) {
     canary_error error = CANARY_ERROR_INIT;
     canary_policy *policy = NULL;
 
-    armed = 1;
+    exhausted_begin(at, lastingly);
     *code = canary_policy_parse(text, strlen(text), &policy, NULL, NULL, &error);
-    armed = 0;
+    *failed = exhausted_end();
     assert_true((*code == CANARY_OK) == (policy != NULL));
     assert_true(*code == CANARY_OK || error.message[0] != '\0');
     return policy;
@@ -68,17 +28,16 @@ static void every_allocation_may_fail(void **state) {
     long out_of_memory = 0;
 
     (void)state;
-    json_set_alloc_funcs(jansson_malloc, jansson_free);
-    for (stays = 0; stays < 2; stays++) {
-        int code = CANARY_E_NOMEM;
+    exhausted_jansson(1);
+    for (int lastingly = 0; lastingly < 2; lastingly++) {
+        int failed = 1;
+        int code;
 
-        for (count = 0; code != CANARY_OK || left < 0; count++) {
-            canary_policy *policy;
+        for (count = 0; failed; count++) {
+            canary_policy *policy = read_short(count, lastingly, &code, &failed);
 
-            left = count;
-            live = 0;
-            policy = read_armed(&code);
-            assert_int_equal(live, 0);
+            assert_true(failed || code == CANARY_OK);
+            assert_int_equal(exhausted_held(), 0);
             if (policy != NULL) {
                 /* Found room for all, or did without: nothing of it may be missing. */
                 assert_string_equal(policy->digest, whole->digest);
@@ -97,7 +56,7 @@ static void every_allocation_may_fail(void **state) {
         }
         assert_true(count > 20 && out_of_memory > 20);
     }
-    json_set_alloc_funcs(malloc, free);
+    exhausted_jansson(0);
     canary_policy_close(&whole);
 }
 

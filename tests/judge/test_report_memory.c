@@ -1,53 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A report while memory runs out, at every allocation in turn: once only, and from then on. Linked with
- * the allocating functions wrapped; jansson allocates with its own. */
+/* A report while memory runs out, at every allocation in turn: once only, and from then on. */
 #include "support.h"
 
 #include <canary/judge.h>
 #include <inttypes.h>
-#include <jansson.h>
 
-static long left; /* allocations until one fails */
-static int stays; /* and then all do */
-static int armed;
-static int failed;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-char *__real_strdup(const char *string);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-char *__wrap_strdup(const char *string);
-
-static int fails(void) {
-    if (!armed || left-- > 0 || (failed && !stays)) {
-        return 0;
-    }
-    failed = 1;
-    return 1;
-}
-
-void *__wrap_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *block, size_t size) {
-    return fails() ? NULL : __real_realloc(block, size);
-}
-
-char *__wrap_strdup(const char *string) {
-    return fails() ? NULL : __real_strdup(string);
-}
-
-static void *jansson_malloc(size_t size) {
-    return fails() ? NULL : __real_malloc(size);
-}
+#include "exhausted.h"
 
 static int count(void *user_data, const char *text, uint64_t size) {
     (void)text;
@@ -99,7 +57,7 @@ static void fill(struct unit *unit) {
 }
 
 /* Until a report comes about without a failure. */
-static long walk(struct unit *unit, int format) {
+static long walk(struct unit *unit, int format, int lastingly) {
     canary_report_options options = CANARY_REPORT_OPTIONS_INIT;
     long out_of_memory = 0;
 
@@ -107,13 +65,13 @@ static long walk(struct unit *unit, int format) {
     for (long at = 0; at < 100000; at++) {
         canary_error error = CANARY_ERROR_INIT;
         uint64_t size = 0;
+        int failed;
         int code;
 
-        left = at;
-        failed = 0;
-        armed = 1;
+        exhausted_begin(at, lastingly);
         code = canary_report(unit->store, "checkout", &options, count, &size, &error);
-        armed = 0;
+        failed = exhausted_end();
+        assert_int_equal(error.code, code);
         if (!failed) {
             assert_int_equal(code, CANARY_OK);
             assert_true(size > 1000);
@@ -135,10 +93,10 @@ static void every_allocation_may_fail(void **state) {
     struct unit *unit = *state;
 
     fill(unit);
-    json_set_alloc_funcs(jansson_malloc, free);
-    for (stays = 0; stays < 2; stays++) {
+    exhausted_jansson(1);
+    for (int lastingly = 0; lastingly < 2; lastingly++) {
         for (int format = CANARY_REPORT_MARKDOWN; format <= CANARY_REPORT_HTML; format++) {
-            assert_true(walk(unit, format) > 20);
+            assert_true(walk(unit, format, lastingly) > 20);
         }
     }
 }
