@@ -90,7 +90,8 @@ CANARY_API int canary_guard_once(canary_store *store, const canary_guard_options
                                  canary_error *error);
 
 /* A person agrees to the next advance of the present stage: `canaryctl approve`. It holds for this
- * generation only, and only opens the last of the gate's conditions.
+ * generation only, and only opens the last of the gate's conditions. A later canary_decision_log() of
+ * HOLD or ROLLBACK takes it back.
  * Thread: any thread. Blocking: may block on storage. Errors: those of canary_note(); _REFUSED at 0 %
  * or at the top; _CONFLICT also when the percentage was changed meanwhile. */
 CANARY_API int canary_approve(canary_store *store, const char *rollout,

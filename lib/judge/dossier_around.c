@@ -27,6 +27,7 @@ struct trail_reading {
     struct canary__trail out;
     const canary_rollout *rollout;
     int64_t since_ns; /* older rollbacks are of no concern */
+    int withdrawn;    /* somebody decided otherwise after any approval */
     uint32_t count;
     uint64_t rollbacks[GUARD_ROWS]; /* ids, since the policy was set, not surely by a guard */
 };
@@ -55,7 +56,12 @@ static int take_change(void *user_data, const canary_change *change) {
             reading->rollbacks[reading->count++] = change->id;
         }
     }
-    if (!out->approved && strcmp(change->action, "approve") == 0 &&
+    /* The last word counts: who writes HOLD after he approved does not mean "advance". */
+    if (strcmp(change->action, "decision") == 0 && change->revision > rollout->generation &&
+        (strncmp(change->note, "HOLD:", 5) == 0 || strncmp(change->note, "ROLLBACK:", 9) == 0)) {
+        reading->withdrawn |= !out->approved;
+    }
+    if (!out->approved && !reading->withdrawn && strcmp(change->action, "approve") == 0 &&
         change->revision > rollout->generation) {
         out->approved = 1;
         out->approved_by_change = change->id;

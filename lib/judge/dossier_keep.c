@@ -150,7 +150,7 @@ static int take_latest(void *user_data, const canary_document *document) {
 }
 
 static int64_t time_of(const char *name) {
-    return strtoll(name + strlen(CANARY__DOCUMENT_VERDICT), NULL, 10);
+    return strtoll(strrchr(name, '/') + 1, NULL, 10);
 }
 
 static int take_newest(void *user_data, const canary_document *document) {
@@ -206,13 +206,19 @@ static int take_old(void *user_data, const canary_document *document) {
 /* A few with each one that is recorded, so that they never become more. */
 static int find_old(const struct canary__dossier *dossier, int64_t now_ns, struct sweep *sweep,
                     canary_error *error) {
-    canary_document_query oldest = CANARY_DOCUMENT_QUERY_INIT;
+    static const char *const kinds[] = { CANARY__DOCUMENT_VERDICT, CANARY__DOCUMENT_BREAKER };
+    int code = CANARY_OK;
 
     sweep->before_ns = now_ns - RECORDS_NS;
-    oldest.prefix = CANARY__DOCUMENT_VERDICT;
-    oldest.limit = SWEPT;
-    return canary_document_list(dossier->store, dossier->rollout, &oldest, take_old, sweep, NULL,
-                                error);
+    for (size_t i = 0; code == CANARY_OK && i < sizeof kinds / sizeof kinds[0]; i++) {
+        canary_document_query oldest = CANARY_DOCUMENT_QUERY_INIT;
+
+        oldest.prefix = kinds[i];
+        oldest.limit = SWEPT;
+        code = canary_document_list(dossier->store, dossier->rollout, &oldest, take_old, sweep,
+                                    NULL, error);
+    }
+    return code;
 }
 
 /* -- writing -- */

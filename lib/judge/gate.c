@@ -245,7 +245,8 @@ static int is_lacking(struct gate *gate) {
     const canary_rollout *rollout = gate->scene->rollout;
     int64_t ready_at_ns = 0;
     int64_t since = canary__gate_since(rollout);
-    int64_t dwell = canary__policy_dwell(gate->policy, rollout, gate->stage);
+    int64_t dwell = later(canary__policy_dwell(gate->policy, rollout, gate->stage),
+                          since > rollout->generation_at_ns ? 0 : gate->state->silent_ns);
     int rule = gate->top ? -1 : slowest(gate, is_unknown, &ready_at_ns);
 
     if (rule >= 0) {

@@ -73,6 +73,7 @@ void canary__state_begin(struct canary__state *state, uint64_t generation, int64
     state->generation_at_ns = at_ns;
     state->planned_ticks = ticks > ticks_least ? ticks : ticks_least;
     state->ticks = 0;
+    state->silent_ns = 0;
     /* Ticks were taken by a clock that was ahead, and are taken back: halves wait for none of them. */
     if (state->through_ns == 0 && state->halves_ns > at_ns) {
         state->halves_ns = at_ns;

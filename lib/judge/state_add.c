@@ -114,6 +114,19 @@ static int has_traffic(const struct canary_policy *policy, const struct canary__
     return 0;
 }
 
+static void note_silence(struct canary__state *state, const struct canary_policy *policy,
+                         int64_t until_ns) {
+    int64_t from_ns =
+        state->traffic_ns > state->generation_at_ns ? state->traffic_ns : state->generation_at_ns;
+    int64_t silence;
+    int64_t sum;
+
+    if (!__builtin_sub_overflow(until_ns, from_ns, &silence) && silence > policy->grace_ns) {
+        state->silent_ns =
+            __builtin_add_overflow(state->silent_ns, silence, &sum) ? INT64_MAX : sum;
+    }
+}
+
 int canary__state_add(struct canary__state *state, const struct canary_policy *policy,
                       const struct canary__tick *tick, int stage) {
     int64_t before_ns = state->through_ns != 0 ? state->through_ns : tick->from_ns;
@@ -141,6 +154,7 @@ int canary__state_add(struct canary__state *state, const struct canary_policy *p
         state->through_ns = now_ns;
         state->ticks += 1;
         if (has_traffic(policy, tick)) {
+            note_silence(state, policy, tick->from_ns);
             state->traffic_ns = now_ns;
         }
     }

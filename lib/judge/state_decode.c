@@ -234,6 +234,7 @@ static void get_numbers(struct reader *from, struct canary__state *state) {
     state->generation_at_ns = get_time(from);
     state->through_ns = get_time(from);
     state->traffic_ns = get_time(from);
+    state->silent_ns = get_time(from);
     state->planned_ticks = get_count(from);
     state->ticks = get_count(from);
     state->halves_ns = get_time(from);

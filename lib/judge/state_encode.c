@@ -159,6 +159,7 @@ static void put_state(struct writer *to, const struct canary__state *state) {
     put(to, (uint64_t)state->generation_at_ns);
     put(to, (uint64_t)state->through_ns);
     put(to, (uint64_t)state->traffic_ns);
+    put(to, (uint64_t)state->silent_ns);
     put_double(to, state->planned_ticks);
     put_double(to, state->ticks);
     put(to, (uint64_t)state->halves_ns);

@@ -181,6 +181,25 @@ static void dwell_time_is_kept(void **state) {
     unit_free(unit);
 }
 
+/* A clock that jumps by a day, or a night without a request, tries nobody. */
+static void silence_is_no_dwell_time(void **state) {
+    struct unit *unit = healthy("auto", ",\"stages\":[{\"percentage\":5,\"dwell\":\"1h\"},"
+                                        "{\"percentage\":25,\"dwell\":\"1h\"},"
+                                        "{\"percentage\":50},{\"percentage\":100}]");
+
+    (void)state;
+    round_of(unit);
+    judged_pass(unit, DAY);
+    judged_ticks(unit, 40, 950, 10, 50, 0);
+    round_of(unit);
+    assert_int_equal(told.verdict.cause, CANARY_CAUSE_DWELL);
+    assert_int_equal(unit_read(unit, JUDGED).percentage_bp, 500);
+    judged_ticks(unit, 300, 950, 10, 50, 0);
+    round_of(unit);
+    assert_int_equal(unit_read(unit, JUDGED).percentage_bp, 2500);
+    unit_free(unit);
+}
+
 /* -- leaving alone -- */
 
 static void observers_do_nothing(void **state) {
@@ -279,6 +298,27 @@ static void approval_opens_one_advance(void **state) {
     judged_ticks(unit, 30, 750, 7, 250, 2);
     round_of(unit);
     assert_int_equal(told.verdict.cause, CANARY_CAUSE_APPROVAL);
+    assert_int_equal(unit_read(unit, JUDGED).percentage_bp, 2500);
+    unit_free(unit);
+}
+
+static void the_last_word_of_people_counts(void **state) {
+    struct unit *unit = healthy("approve", "");
+    canary_change_options person = unit_by("alice@example.com");
+
+    (void)state;
+    OK(canary_approve(unit->store, JUDGED, &person, NULL, &error));
+    person.note = "the queue is growing";
+    OK(canary_decision_log(unit->store, JUDGED, CANARY_VERDICT_HOLD, &person, NULL, &error));
+    round_of(unit);
+    assert_int_equal(told.verdict.cause, CANARY_CAUSE_APPROVAL);
+    assert_int_equal(unit_read(unit, JUDGED).percentage_bp, 500);
+    person.note = "it was another service's";
+    OK(canary_decision_log(unit->store, JUDGED, CANARY_VERDICT_ADVANCE, &person, NULL, &error));
+    round_of(unit);
+    assert_int_equal(unit_read(unit, JUDGED).percentage_bp, 500);
+    OK(canary_approve(unit->store, JUDGED, &person, NULL, &error));
+    round_of(unit);
     assert_int_equal(unit_read(unit, JUDGED).percentage_bp, 2500);
     unit_free(unit);
 }
@@ -405,10 +445,12 @@ int main(void) {
         cmocka_unit_test(a_gradual_rollback_goes_one_stage),
         cmocka_unit_test(a_healthy_release_goes_all_the_way),
         cmocka_unit_test(dwell_time_is_kept),
+        cmocka_unit_test(silence_is_no_dwell_time),
         cmocka_unit_test(observers_do_nothing),
         cmocka_unit_test(frozen_and_killed_are_left_alone),
         cmocka_unit_test(what_changed_meanwhile_is_judged_anew),
         cmocka_unit_test(approval_opens_one_advance),
+        cmocka_unit_test(the_last_word_of_people_counts),
         cmocka_unit_test(cooldown_and_attempts),
         cmocka_unit_test(one_guard_acts),
         cmocka_unit_test(a_lease_from_the_future_holds_nothing),
