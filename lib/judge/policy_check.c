@@ -291,6 +291,29 @@ static int read_figures(struct comparison *comparison, canary_store *store, cons
     return canary__judge_pass(error, code, &own);
 }
 
+/* Evidence waits for the design effect: until then somebody has to pull the brake. */
+static void check_brake(struct comparison *comparison) {
+    const canary_policy *policy = comparison->policy;
+    int proofs = 0;
+
+    for (uint32_t i = 0; i < policy->rule_count; i++) {
+        if (policy->rules[i].action != CANARY_RULE_ROLLBACK) {
+            continue;
+        }
+        if (policy->rules[i].proof == CANARY_PROOF_POINT) {
+            return;
+        }
+        proofs++;
+    }
+    if (proofs > 0 && !(policy->design_effect > 0)) {
+        say(comparison, 0, "rules",
+            "nothing rolls back before the design effect is measured, which takes at least 34 min "
+            "of "
+            "outcomes with known users: add a rule with a limit and a window, or start a guard "
+            "before the first users are exposed");
+    }
+}
+
 static int compare(struct comparison *comparison, canary_store *store, const char *rollout,
                    canary_error *error) {
     int code;
@@ -305,6 +328,7 @@ static int compare(struct comparison *comparison, canary_store *store, const cha
     }
     compare_ladder(comparison);
     compare_dwell(comparison);
+    check_brake(comparison);
     if (!comparison->has_figures && !comparison->no_metrics) {
         say(comparison, 0, "rules",
             "nothing was recorded yet, so that metrics and their kinds cannot be checked");

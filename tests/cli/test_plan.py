@@ -12,8 +12,10 @@ GIVEN = ("plan", "--base-rate", "1%", "--share", "5%")
 
 
 def from_what_is_given(store):
+    bare = store.good("-o", "json", *GIVEN, "--ratio", "2", "--margin", "1", db=False).json
+    check(abs(bare["find"]["new"] - 1100) <= 275, "twice the errors: about 1100 requests", bare)
     plan = store.good("-o", "json", *GIVEN, "--ratio", "2", db=False).json
-    check(abs(plan["find"]["new"] - 1100) <= 275, "twice the errors: about 1100 requests", plan)
+    equal(plan["margin"], 1.1, "without a margin it is one that a policy may have")
     equal(plan["find"]["seconds"], None, "no volume: no time")
     equal((plan["rollout"], plan["measured"]), (None, []), "nothing is measured")
     timed = store.good("-o", "json", *GIVEN, "--ratio", "2", "--per-second", "100", db=False).json
@@ -23,7 +25,7 @@ def from_what_is_given(store):
     equal(same, plan, "1% is 0.01")
     wary = store.good("-o", "json", *GIVEN, "--ratio", "2", "--margin", "1.5", "--alpha", "1%",
                       "--design-effect", "2", db=False).json
-    check(wary["find"]["new"] > 4 * plan["find"]["new"], "margin, alpha and design effect count", wary)
+    check(wary["find"]["new"] > 4 * bare["find"]["new"], "margin, alpha and design effect count", wary)
     text = store.good(*GIVEN, "--per-second", "200", db=False).out
     contains(text, "1.5 times the errors are found", "text: says what is found")
     contains(text, "200 per second", "text: says the volume")
@@ -39,7 +41,7 @@ def refused(store):
         (("plan", "--base-rate", "nan"), "no share above 0 and below 1"),
         (("plan", "--share", "%"), "no share above 0 and below 1"),
         (GIVEN + ("--ratio", "two"), "--ratio \"two\" is no number"),
-        (GIVEN + ("--ratio", "0.9"), "above the margin, 1"),
+        (GIVEN + ("--ratio", "0.9"), "above the margin, 1.1"),
         (GIVEN + ("--ratio", "101"), "can grow 100 times at most"),
         (GIVEN + ("--design-effect", "0.1"), "design effect 0.1"),
         (GIVEN + ("--per-second", "-1"), "requests per second"),

@@ -189,7 +189,9 @@ static void what_looks_wrong_is_told_and_stops_nobody(void **state) {
           "rules[0].above: above 1.05 is a thin margin" },
         { RULE("\"metric\":\"error\",\"against\":\"old\",\"below\":1,\"action\":\"require\""),
           "rules[0].below: below 1 leaves no margin" },
-        { RULE("\"metric\":\"error\",\"against\":\"old\",\"above\":0.5,\"action\":\"rollback\""),
+        { RULE("\"metric\":\"error\",\"against\":\"old\",\"above\":1.5,\"action\":\"rollback\""),
+          "rules: nothing rolls back before the design effect is measured" },
+        { RULE("\"metric\":\"error\",\"against\":\"old\",\"above\":0.5,\"action\":\"hold\""),
           "rules[0].above: above 0.5 fires for a release that is the same" },
         { RULE("\"metric\":\"error\",\"below\":0.01,\"window\":\"1m\",\"action\":\"rollback\""),
           "rules[0].below: error fires when it gets better" },
@@ -212,12 +214,11 @@ static void what_looks_wrong_is_told_and_stops_nobody(void **state) {
         OK(canary_policy_set(store, "checkout", policy, NULL, NULL, &error));
         canary_policy_close(&policy);
     }
-    assert_string_equal(
-        check(store,
-              RULE("\"metric\":\"error\",\"against\":\"old\",\"above\":1.5,\"action\":"
-                   "\"rollback\""),
-              0),
-        "");
+    assert_string_equal(check(store,
+                              RULES("{\"name\":\"proof\",\"metric\":\"error\",\"against\":\"old\","
+                                    "\"above\":1.5,\"action\":\"rollback\"}," SOUND),
+                              0),
+                        "");
     canary_store_close(&store);
 }
 

@@ -67,7 +67,8 @@ static int take_options(struct planning *planning) {
     canary_plan *plan = &planning->plan;
     *plan = (canary_plan)CANARY_PLAN_INIT;
     plan->ratio = 1.5;
-    plan->margin = 1;
+    /* What a policy may ask for; at 1 it would be refused. */
+    plan->margin = 1.1;
     plan->alpha = 0.05;
     plan->effect = 1;
     int result = take_share(session, OPTION_BASE_RATE, &plan->base_rate);
