@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "judge/dossier_room.h"
+#include "judge/dump.h"
 #include "judge/fail.h"
+#include "judge/verdict_fields.h"
 
 #define RECORD_NS CANARY__HOUR_NS         /* one at least so often */
 #define RECORDS_NS (400 * CANARY__DAY_NS) /* how long they stay */
@@ -17,49 +19,14 @@ enum { SWEPT = 8, NAME = 64, DOCUMENTS = 3 + SWEPT };
 
 /* -- a verdict as text -- */
 
-struct text {
-    char *data;
-    size_t size;
-    size_t room;
-};
+/* The verdict as JSON; free(). */
+static int text_of(const canary_verdict *verdict, char **text, size_t *size, canary_error *error) {
+    json_t *root = canary__verdict_object(verdict);
 
-static int add_text(void *user_data, const char *data, uint64_t size) {
-    struct text *text = user_data;
-
-    if (size > SIZE_MAX / 4 - text->size) {
-        return 1;
-    }
-    if (text->size + size + 1 > text->room) {
-        size_t room = 2 * (text->size + (size_t)size + 1);
-        char *grown = realloc(text->data, room);
-
-        if (grown == NULL) {
-            return 1;
-        }
-        text->data = grown;
-        text->room = room;
-    }
-    memcpy(text->data + text->size, data, (size_t)size);
-    text->size += (size_t)size;
-    text->data[text->size] = '\0';
-    return 0;
-}
-
-int canary__dossier_text(const canary_verdict *verdict, char **out, size_t *size,
-                         canary_error *error) {
-    struct text text = { 0 };
-    int code = canary_verdict_json(verdict, add_text, &text, error);
-
-    if (code == CANARY_E_REFUSED || (code == CANARY_OK && text.data == NULL)) {
-        code = canary__judge_fail(error, CANARY_E_NOMEM, "no memory for a verdict");
-    }
-    if (code != CANARY_OK) {
-        free(text.data);
-        return code;
-    }
-    *out = text.data;
-    *size = text.size;
-    return CANARY_OK;
+    *text = canary__judge_dump(root, CANARY__DUMP_EXACT, size);
+    json_decref(root);
+    return *text != NULL ? CANARY_OK
+                         : canary__judge_fail(error, CANARY_E_NOMEM, "no memory for a verdict");
 }
 
 /* What makes two verdicts the same one. */
@@ -75,7 +42,7 @@ static void gist_of(const char *data, size_t size, char gist[192]) {
 
         json_array_append_new(parts, value != NULL ? json_incref(value) : json_null());
     }
-    text = root != NULL ? json_dumps(parts, JSON_COMPACT) : NULL;
+    text = root != NULL ? canary__judge_dump(parts, JSON_COMPACT, NULL) : NULL;
     if (text != NULL) {
         snprintf(gist, 192, "%s", text);
     }
@@ -283,7 +250,7 @@ int canary__dossier_keep(struct canary__dossier *dossier, int64_t now_ns, canary
     size_t state_size = 0;
     char *text = NULL;
     size_t size = 0;
-    int code = canary__dossier_text(&dossier->verdict, &text, &size, error);
+    int code = text_of(&dossier->verdict, &text, &size, error);
 
     if (code == CANARY_OK && dossier->state_new && !dossier->foreign) {
         code = canary__state_encode(&dossier->state, &state, &state_size, error);
@@ -309,7 +276,7 @@ int canary__dossier_record(struct canary__dossier *dossier, canary_error *error)
     char name[NAME];
     char *text = NULL;
     size_t size = 0;
-    int code = canary__dossier_text(&dossier->verdict, &text, &size, error);
+    int code = text_of(&dossier->verdict, &text, &size, error);
 
     if (code == CANARY_OK) {
         name_of(dossier->verdict.at_ns, name);

@@ -99,10 +99,6 @@ int canary__dossier_load(struct canary__dossier *dossier, int64_t now_ns, canary
 /* Writes state and verdict. CANARY_E_CONFLICT: somebody else wrote the state meanwhile. */
 int canary__dossier_keep(struct canary__dossier *dossier, int64_t now_ns, canary_error *error);
 
-/* A verdict as JSON; free(). */
-int canary__dossier_text(const canary_verdict *verdict, char **text, size_t *size,
-                         canary_error *error);
-
 /* Lets go of state and what was read beside it: all is read anew. */
 void canary__dossier_forget(struct canary__dossier *dossier);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "judge/dump.h"
 #include "judge/fail.h"
 #include "judge/guard_ward.h"
 
@@ -56,7 +57,7 @@ static int write_lease(canary_store *store, const char *rollout, const char *hol
                        int64_t until_ns, uint64_t version, canary_error *error) {
     canary_document document = CANARY_DOCUMENT_INIT;
     json_t *root = json_pack("{s:s, s:I}", "holder", holder, "until", (json_int_t)until_ns);
-    char *text = root != NULL ? json_dumps(root, JSON_COMPACT) : NULL;
+    char *text = canary__judge_dump(root, JSON_COMPACT, NULL);
     int code;
 
     json_decref(root);

@@ -90,7 +90,7 @@ static void cut(char *line, size_t most) {
 
 /* One line that sums up the evidence of a change: the message of a verdict, or its beginning. */
 static char *evidence_line(const char *evidence) {
-    json_t *root = json_loads(evidence, JSON_REJECT_DUPLICATES, NULL);
+    json_t *root = json_loadb(evidence, strlen(evidence), JSON_REJECT_DUPLICATES, NULL);
     const char *message = json_string_value(json_object_get(root, "message"));
     const char *from = message != NULL ? message : evidence;
     size_t size = strlen(from);

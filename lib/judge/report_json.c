@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "judge/classical.h"
+#include "judge/dump.h"
 #include "judge/report.h"
 #include "judge/verdict_fields.h"
 
@@ -332,7 +333,8 @@ int canary__report_json(const struct canary__report *report, struct canary__text
     failed |= set(object, "series", series_json(report));
     failed |= set(object, "evidence", evidence_json(report));
     failed |= set(object, "left_out", left_out_json(report));
-    text = failed ? NULL : json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    text =
+        failed ? NULL : canary__judge_dump(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15), NULL);
     json_decref(object);
     if (text == NULL) {
         return -1;

@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "judge/dump.h"
 #include "judge/fail.h"
 #include "judge/verdict_fields.h"
-
-/* As many digits as a double needs to come back as it was. */
-#define DIGITS JSON_REAL_PRECISION(17)
 
 json_t *canary__verdict_string(const char *text, size_t room) {
     size_t size = strnlen(text, room);
@@ -133,21 +131,16 @@ json_t *canary__verdict_object(const canary_verdict *verdict) {
 
 int canary__verdict_write(json_t *object, canary_write_fn write, void *user_data,
                           canary_error *error) {
-    const size_t form = JSON_COMPACT | DIGITS;
-    size_t size = object != NULL ? json_dumpb(object, NULL, 0, form) : 0;
-    /* Not json_dumps(): who frees its text depends on what the program has told jansson. */
-    char *text = size > 0 ? malloc(size) : NULL;
-    int whole = text != NULL && json_dumpb(object, text, size, form) == size;
+    size_t size = 0;
+    char *text = canary__judge_dump(object, CANARY__DUMP_EXACT, &size);
     int refused = 0;
 
     json_decref(object);
-    if (whole) {
-        refused = write(user_data, text, size);
-    }
-    free(text);
-    if (!whole) {
+    if (text == NULL) {
         return canary__judge_fail(error, CANARY_E_NOMEM, "no memory for the text of a verdict");
     }
+    refused = write(user_data, text, size);
+    free(text);
     if (refused != 0) {
         return canary__judge_fail(error, CANARY_E_REFUSED, "write answered %d", refused);
     }

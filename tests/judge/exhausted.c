@@ -3,10 +3,12 @@
 
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 static long left; /* allocations until one fails */
 static int stays; /* and then all do */
 static int armed;
+static int within; /* texts that jansson reads */
 static int failed;
 static long held;
 
@@ -14,10 +16,12 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
 char *__real_strdup(const char *string);
+json_t *__real_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 char *__wrap_strdup(const char *string);
+json_t *__wrap_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error);
 
 static int fails(void) {
     if (!armed || left-- > 0 || (failed && !stays)) {
@@ -43,16 +47,37 @@ char *__wrap_strdup(const char *string) {
     return fails() ? NULL : __real_strdup(string);
 }
 
+/* In front of jansson's blocks: who frees one with free() does not live on. */
+enum { APART = 32 };
+
 static void *jansson_malloc(size_t size) {
-    void *block = fails() ? NULL : __real_malloc(size);
+    char *block = fails() ? NULL : __real_malloc(size + APART);
 
     held += block != NULL;
-    return block;
+    return block != NULL ? block + APART : NULL;
 }
 
 static void jansson_free(void *block) {
     held -= block != NULL;
-    free(block);
+    free(block != NULL ? (char *)block - APART : NULL);
+}
+
+/* jansson, when it cannot keep a byte of a text, goes on without it, and beyond the end where that was
+ * the last quote: which text is read in want of memory must be known. */
+json_t *__wrap_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error) {
+    const int was_armed = armed;
+    json_t *root;
+
+    if (!within && fails()) {
+        if (error != NULL) {
+            memset(error, 0, sizeof *error);
+        }
+        return NULL;
+    }
+    armed &= within;
+    root = __real_json_loadb(text, size, flags, error);
+    armed = was_armed;
+    return root;
 }
 
 void exhausted_begin(long at, int lastingly) {
@@ -70,6 +95,10 @@ int exhausted_end(void) {
 
 long exhausted_held(void) {
     return held;
+}
+
+void exhausted_within(int texts) {
+    within = texts;
 }
 
 void exhausted_jansson(int here) {

@@ -29,6 +29,7 @@ static void every_allocation_may_fail(void **state) {
 
     (void)state;
     exhausted_jansson(1);
+    exhausted_within(1);
     for (int lastingly = 0; lastingly < 2; lastingly++) {
         int failed = 1;
         int code;
