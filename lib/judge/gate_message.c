@@ -214,11 +214,11 @@ static void mismatch(struct canary__say *say, const struct canary__scene *scene,
     next(say, verdict, "status");
 }
 
-static void dwell(struct canary__say *say, const struct canary__scene *scene,
-                  const canary_verdict *verdict) {
+static void dwell(struct canary__say *say, const struct canary_policy *policy,
+                  const struct canary__scene *scene, const canary_verdict *verdict) {
     canary__say_between(say, scene->now_ns, verdict->ready_at_ns);
     canary__say(say, " are left of the stage's ");
-    canary__say_between(say, canary__gate_since(scene->rollout), verdict->ready_at_ns);
+    canary__say_span(say, canary__policy_dwell(policy, scene->rollout, verdict->stage));
 }
 
 static void cooldown(struct canary__say *say, const struct canary__scene *scene,
@@ -326,7 +326,7 @@ static void because(struct canary__say *say, const struct canary_policy *policy,
         others(say, verdict);
         break;
     case CANARY_CAUSE_DWELL:
-        dwell(say, scene, verdict);
+        dwell(say, policy, scene, verdict);
         break;
     case CANARY_CAUSE_RULE:
     case CANARY_CAUSE_REQUIRE:

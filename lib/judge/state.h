@@ -70,10 +70,10 @@ struct canary__recent {
 struct canary__state {
     uint64_t generation; /* whose evidence this is */
     int64_t generation_at_ns;
-    int64_t through_ns;   /* ticks that begin before it are in; 0 = none yet */
-    int64_t traffic_ns;   /* end of the last tick with outcomes of the new cohort; 0 = none */
-    int64_t silent_ns;     /* of this generation, without outcomes of the new cohort for longer than the
-                              grace: nobody was tried then, and no clock that jumps makes it so */
+    int64_t through_ns; /* ticks that begin before it are in; 0 = none yet */
+    int64_t traffic_ns; /* end of the last tick with outcomes of the new cohort; 0 = none */
+    int64_t silent_ns; /* of this generation, without outcomes of the new cohort for longer than the
+                              grace, and than an hour: nobody was tried then, and no clock that jumps makes it so */
     double planned_ticks; /* T of the stage */
     double ticks;         /* of this generation that were added */
     int64_t halves_ns;    /* begin and generation of the newest tick in `splits` and `recents` */

@@ -4,6 +4,8 @@
 
 #include "judge/state_parts.h"
 
+static const int64_t HOUR_NS = INT64_C(3600000000000);
+
 static int applies(const struct canary__rule *rule, int stage) {
     return stage >= 0 && stage < CANARY_STAGES_MAX && (rule->stages >> stage & 1u) != 0;
 }
@@ -121,7 +123,9 @@ static void note_silence(struct canary__state *state, const struct canary_policy
     int64_t silence;
     int64_t sum;
 
-    if (!__builtin_sub_overflow(until_ns, from_ns, &silence) && silence > policy->grace_ns) {
+    /* Figures of long ago are kept by the hour. */
+    if (!__builtin_sub_overflow(until_ns, from_ns, &silence) && silence > HOUR_NS &&
+        silence > policy->grace_ns) {
         state->silent_ns =
             __builtin_add_overflow(state->silent_ns, silence, &sum) ? INT64_MAX : sum;
     }

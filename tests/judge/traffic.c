@@ -230,6 +230,8 @@ void traffic_set(struct traffic *traffic, int stage, int64_t ago_ns) {
     snprintf(rollout->stage_name, sizeof rollout->stage_name, "STAGE_%d", stage);
     traffic->scene.approved = 0;
     traffic->scene.users_new = traffic->scene.users_old = 0;
+    /* As if it had been served all the while. */
+    traffic->state.traffic_ns = traffic->now_ns;
     canary__state_begin(&traffic->state, rollout->generation, rollout->generation_at_ns,
                         canary__policy_dwell(traffic->policy, rollout, stage));
 }
