@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BUSY_NS INT64_C(20000000000) /* longer than any commit of another writer */
+
 static const canary_error no_error = CANARY_ERROR_INIT;
 
 int figures_open(struct place *place, int create, struct place *figures) {
@@ -127,10 +129,15 @@ int figures_read(struct place *figures, const char *rollout, const int64_t *afte
     return code;
 }
 
+/* A look does not wait for a writer that is at its commit, its caller does. */
 int64_t figures_requests(struct place *figures, const char *rollout) {
     struct figures_sum sum;
-    int code = figures_read(figures, rollout, NULL, 0, 0, &sum);
+    int64_t began = canary__now(&figures->hooks, CANARY_CLOCK_MONOTONIC);
+    int code;
 
+    while ((code = figures_read(figures, rollout, NULL, 0, 0, &sum)) == CANARY_E_BUSY &&
+           canary__now(&figures->hooks, CANARY_CLOCK_MONOTONIC) - began < BUSY_NS) {
+    }
     if (code != CANARY_OK) {
         fail_msg("cannot read ticks: %s", figures->error.message);
     }
