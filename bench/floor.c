@@ -57,7 +57,7 @@ static void wait_for_ever(struct shared *shared, struct slot *slot) {
     }
 }
 
-static double wake_all(struct shared *shared, int count, uint32_t value) {
+static int64_t wake_all(struct shared *shared, int count, uint32_t value) {
     const struct timespec step = { 0, 200000 };
     int64_t last = 0;
     int64_t start = now_ns();
@@ -74,7 +74,7 @@ static double wake_all(struct shared *shared, int count, uint32_t value) {
         woken = atomic_load(&shared->slots[i].woken_ns);
         last = woken > last ? woken : last;
     }
-    return (double)(last - start) / 1e6;
+    return last - start;
 }
 
 struct floor *floor_begin(int count) {
@@ -97,7 +97,7 @@ struct floor *floor_begin(int count) {
     return floor;
 }
 
-double floor_sample(struct floor *floor) {
+int64_t floor_sample(struct floor *floor) {
     return wake_all(floor->shared, floor->count, ++floor->value);
 }
 

@@ -3,6 +3,8 @@
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H
 
+#include <stdint.h>
+
 enum { FLOOR_MOST = 64, FLOOR_SAMPLES = 300 };
 
 /* How long who woke everybody keeps still, until he looks whether all are there. */
@@ -12,8 +14,8 @@ struct floor;
 
 /* `count` processes that wait. */
 struct floor *floor_begin(int count);
-/* Milliseconds until the last of them ran. */
-double floor_sample(struct floor *floor);
+/* Nanoseconds until the last of them ran. */
+int64_t floor_sample(struct floor *floor);
 void floor_end(struct floor *floor);
 
 #endif

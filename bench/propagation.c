@@ -251,14 +251,18 @@ static int commands_and_rollbacks(canary_store *store, int count, int samples) {
         uint32_t before = flips();
         int64_t called;
 
-        for (int bares = i % BLOCK == 0 ? BLOCK : 0; bares > 0 && bare.count < samples; bares--) {
+        for (int bares = i % BLOCK == 0 ? BLOCK : 0; bares > 0 && bare.all.count < samples;
+             bares--) {
             pause_between();
-            bare.ms[bare.count++] = floor_sample(floor);
+            bench_series_begin(&bare);
+            bench_series_add(&bare, 0, floor_sample(floor));
         }
         pause_between();
+        bench_series_begin(&up);
         must(canary_advance(store, "bench", NULL, NULL, &error), &error, "advance");
         bench_series_add(&up, committed_ns, last_flip(count, before));
         pause_between();
+        bench_series_begin(&down);
         called = now_ns();
         must(canary_rollback(store, "bench", 0, NULL, NULL, &error), &error, "rollback");
         bench_series_add(&down, called, last_flip(count, before + 1));
@@ -319,6 +323,7 @@ static int locked_rollbacks(canary_store *store, int count, int samples) {
         if (write(to_locker[1], "l", 1) != 1 || read(from_locker[0], &c, 1) != 1) {
             die("locker", "ended");
         }
+        bench_series_begin(&down);
         called = now_ns();
         code = canary_rollback(store, "bench", 0, NULL, NULL, &error);
         if (code != CANARY_E_BUSY || error.in_effect != 1) {

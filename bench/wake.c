@@ -13,9 +13,10 @@ static void show(int count) {
     struct bench_series series = { .what = "bare futex, until the last of N processes runs" };
     struct floor *floor = floor_begin(count);
 
-    while (series.count < FLOOR_SAMPLES) {
+    while (series.all.count < FLOOR_SAMPLES) {
         nanosleep(&pause, NULL);
-        series.ms[series.count++] = floor_sample(floor);
+        bench_series_begin(&series);
+        bench_series_add(&series, 0, floor_sample(floor));
     }
     floor_end(floor);
     bench_series_report(&series, count);
