@@ -28,8 +28,8 @@ int canary__proof_weigh(const struct canary__proof *proof, const struct canary__
 /* Is it so: proven and enough outcomes? */
 int canary__proof_says(const struct canary__proof *proof, const struct canary__rule *rule,
                        double planned_ticks, double effect);
-/* Whether an interval of the ratio comes with it. Of F1 the curve would be that of q, and of quantiles that
- * of how many are above: ratios of something else than what the rule is about. */
+/* Whether an interval of the ratio comes with it. Of F1 the curve is that of q. Of quantiles it would be
+ * that of how many are above, from which no ratio of the quantiles follows. */
 int canary__proof_has_curve(const struct canary__rule *rule);
 /* The durations that a tick is asked about, by what was known before it. */
 struct canary__above canary__proof_above(const struct canary__proof *proof,

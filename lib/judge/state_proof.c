@@ -67,7 +67,7 @@ static double margin_of_ratio(const struct canary__proof *proof, const struct ca
 
 int canary__proof_has_curve(const struct canary__rule *rule) {
     return rule->against == CANARY_AGAINST_OLD && rule->statistic != CANARY_STATISTIC_MEAN &&
-           rule->statistic != CANARY_STATISTIC_QUANTILE && rule->statistic != CANARY_STATISTIC_F1;
+           rule->statistic != CANARY_STATISTIC_QUANTILE;
 }
 
 /* Of what happens less often: alternatives are multiples of the limit, and below 92 % the next one is

@@ -118,6 +118,14 @@ static void interval_of_means(const struct canary__proof *proof, const struct ca
     }
 }
 
+/* The ratio of F1 that a ratio of q stands for, as the margin of its evidence is had: by the old cohort's
+ * F1. It rises with that of q, so ends stay ends. */
+static double f1_of(double ratio, double known) {
+    double q = known / (2 - known);
+
+    return isinf(ratio) ? ratio : ratio * (1 + q) / (1 + ratio * q);
+}
+
 static struct canary__reading totals_of(const struct canary__proof *proof, int is_mean) {
     struct canary__reading sum = { { 0 }, { 0 }, { 0 } };
 
@@ -157,6 +165,10 @@ static void proof_of(const struct canary__state *state, const struct canary_poli
     } else {
         out->low = proof->ends.low;
         out->high = proof->ends.high;
+    }
+    if (rule->statistic == CANARY_STATISTIC_F1) {
+        out->low = f1_of(out->low, proof->known);
+        out->high = f1_of(out->high, proof->known);
     }
 }
 

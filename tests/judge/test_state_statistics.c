@@ -57,6 +57,64 @@ static void f1_is_judged_by_what_was_known_before(void **unused) {
     world_close(&world);
 }
 
+/* The interval of F1's ratio is that of q, at the old cohort's F1: what the ratio is, at every look. */
+static void f1_has_an_interval(void **unused) {
+    const double q_old = 0.6;
+    const double q_new = 0.45;
+    const double truth = (2 * q_new / (1 + q_new)) / (2 * q_old / (1 + q_old));
+    uint64_t seed = random_seed();
+    int missed = 0;
+    int excluded = 0; /* that nothing changed */
+
+    (void)unused;
+    for (int run = 0; run < 100; run++) {
+        struct canary__judge_curve curve;
+        struct canary__judge_interval of_q;
+        canary_rule_result result;
+        struct world world;
+        int outside = 0;
+
+        world_open(&world, "",
+                   "{\"name\": \"f1\", \"metric\": \"answers\", \"statistic\": \"f1\", \"against\":"
+                   " \"old\", \"below\": 0.95, \"action\": \"rollback\"}");
+        canary__judge_curve_start(&curve);
+        for (int i = 0; i < 100; i++) {
+            double k[2] = { 0, 0 };
+            struct canary__judge_tick tick;
+
+            for (int j = 0; j < 100; j++) {
+                k[0] += j < 40 && random_uniform(&seed) < q_new;
+                k[1] += random_uniform(&seed) < q_old;
+            }
+            classes(&world, CANARY_NEW, k[0], 0, 40 - k[0], 5);
+            classes(&world, CANARY_OLD, k[1], 0, 100 - k[1], 50);
+            tick.fresh = (struct canary__judge_share){ 40, k[0] };
+            tick.old = (struct canary__judge_share){ 100, k[1] };
+            if (i > 0) {
+                canary__judge_curve_add(&curve, &tick, 1);
+            }
+            world_add(&world);
+            result = world_result(&world);
+            assert_true(i > 0 || (isnan(result.low) && isnan(result.high)));
+            outside |= result.low > truth || result.high < truth;
+        }
+        missed += outside;
+        excluded += result.high < 1;
+        assert_true(result.low > 0 && result.low < result.ratio && result.ratio < result.high);
+        canary__judge_curve_interval(&curve, 0.05, &of_q);
+        /* From q to F1 with the old cohort's q, and in steps of the grid. */
+        for (int end = 0; end < 2; end++) {
+            double q = result.reference / (2 - result.reference);
+            double ratio = end ? of_q.high : of_q.low;
+
+            assert_near(ratio * (1 + q) / (1 + ratio * q), end ? result.high : result.low, 1e-4);
+        }
+        world_close(&world);
+    }
+    assert_true(missed <= 12); /* 5 of them, and three standard deviations */
+    assert_true(excluded > 80);
+}
+
 static void durations_of_a_tick(struct world *world, int slow) {
     for (int64_t ms = 1; ms <= 1000; ms++) {
         world_durations(world, "duration", CANARY_OLD, 1, ms * 1000000);
@@ -263,6 +321,7 @@ static void ends_do_not_depend_on_where_they_are_sought(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f1_is_judged_by_what_was_known_before),
+        cmocka_unit_test(f1_has_an_interval),
         cmocka_unit_test(quantiles_are_held_against_the_old_ones),
         cmocka_unit_test(in_doubt_a_quantile_proves_nothing),
         cmocka_unit_test(what_is_known_of_quantiles_follows_the_day),
