@@ -165,6 +165,7 @@ struct canary__report {
 
     canary_metrics_report recorded;
     canary_exposure exposure;
+    double users_p; /* chi-square of its users against the percentage; NaN */
     struct canary__report_metric *metrics;
     size_t metric_count;
     struct canary__report_series *series;

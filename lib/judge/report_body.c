@@ -62,6 +62,11 @@ static void add_users(const struct canary__report *report, struct canary__text *
     canary__text_add(text, " new, ");
     canary__text_count(text, exposure->users[CANARY_OLD]);
     canary__text_add(text, " old, at the newest percentage");
+    if (!isnan(report->users_p)) {
+        canary__text_add(text, "; chi-square against it: p ");
+        canary__text_p(text, report->users_p);
+        canary__text_add(text, ", " CANARY__JUDGE_CLASSICAL_LABEL);
+    }
 }
 
 static void add_policy(const struct canary__report *report, struct canary__text *text) {

@@ -62,6 +62,22 @@ static double ranks(const canary_figures *fresh, const canary_figures *old) {
     return test.p;
 }
 
+/* Users against the percentage, of the sample, whose users are independent draws. */
+static double division(const canary_rollout *rollout, const canary_exposure *exposure) {
+    double theta = (double)rollout->percentage_bp / 10000;
+    const double counts[2] = { (double)exposure->sampled[CANARY_NEW],
+                               (double)exposure->sampled[CANARY_OLD] };
+    const double asked[2] = { theta, 1 - theta };
+    struct canary__judge_test test;
+
+    if (exposure->generation == 0 || exposure->generation != rollout->generation ||
+        isnan(exposure->users[CANARY_NEW])) {
+        return NAN;
+    }
+    canary__judge_chi_square(counts, asked, 2, &test);
+    return test.p;
+}
+
 static struct canary__report_figure *add_figure(struct canary__report_metric *metric,
                                                 const char *name, int statistic, double old,
                                                 double fresh) {
@@ -104,7 +120,12 @@ static void fill_figures(struct canary__report_metric *metric, const canary_figu
         tested(add_figure(metric, "mean", CANARY_STATISTIC_MEAN, old->mean, fresh->mean),
                "Welch's t", means(fresh, old));
     } else if (metric->kind == CANARY_METRIC_CLASSIFICATION) {
-        add_figure(metric, "F1", CANARY_STATISTIC_F1, old->f1, fresh->f1);
+        /* F1 rises with q = tp / (tp + fp + fn): they are equal together. */
+        tested(add_figure(metric, "F1", CANARY_STATISTIC_F1, old->f1, fresh->f1),
+               "two-proportion z",
+               proportions((double)fresh->tp,
+                           (double)fresh->tp + (double)fresh->fp + (double)fresh->fn,
+                           (double)old->tp, (double)old->tp + (double)old->fp + (double)old->fn));
         tested(add_figure(metric, "precision", CANARY_STATISTIC_PRECISION, old->precision,
                           fresh->precision),
                "two-proportion z",
@@ -247,6 +268,7 @@ int canary__report_figures(struct canary__report *report, canary_error *error) {
 
     report->recorded.size = (uint32_t)sizeof report->recorded;
     report->exposure = (canary_exposure)CANARY_EXPOSURE_INIT;
+    report->users_p = NAN;
     query.from_ns = report->whole ? 0 : report->from_ns;
     query.to_ns = report->to_ns;
     code = canary_metrics(report->store, report->rollout.name, &query, take_total, &reading,
@@ -256,6 +278,7 @@ int canary__report_figures(struct canary__report *report, canary_error *error) {
                                     error);
     }
     if (code == CANARY_OK) {
+        report->users_p = division(&report->rollout, &report->exposure);
         code = read_steps(report, &reading, &query, error);
     }
     if (code == CANARY_E_UNSUPPORTED) {

@@ -2,6 +2,7 @@
 /* A report as JSON. Times are RFC 3339 or null, shares of users percent, everything else in the unit of
  * its metric; what is not known is null. */
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,9 @@ static json_t *users_json(const struct canary__report *report) {
     object = cohorts(exposure->users);
     failed = set(object, "exact", json_boolean(exposure->sampled_all));
     failed |= set(object, "generation", json_integer((json_int_t)exposure->generation));
+    failed |= set(object, "classical_test",
+                  isnan(report->users_p) ? json_null() : json_string("chi-square"));
+    failed |= set(object, "classical_p", canary__verdict_number(report->users_p));
     return whole(object, failed);
 }
 

@@ -88,6 +88,86 @@ static void old_against_new(void **state) {
     free(text);
 }
 
+/* How users are divided has its textbook test, too; one degree of freedom is two tails of a normal. */
+static void users_against_the_percentage(void **state) {
+    struct unit *unit = *state;
+    canary_ctx *ctx;
+    json_t *report;
+    const json_t *users;
+    double fresh;
+    double old;
+    double off;
+    char *text;
+
+    reported_begin(unit);
+    ctx = unit_open(unit, "checkout");
+    for (int i = 0; i < 1000; i++) {
+        canary_decision decision = CANARY_DECISION_INIT;
+        canary_outcome outcome = CANARY_OUTCOME_INIT;
+        char user[16];
+
+        snprintf(user, sizeof user, "u%d", i);
+        assert_int_equal(canary_explain(ctx, user, strlen(user), &decision), CANARY_OK);
+        decision.cohort = i < 40 ? CANARY_NEW : decision.cohort;
+        assert_int_equal(canary_record(ctx, &decision, &outcome), CANARY_OK);
+    }
+    OK(canary_flush(unit->store, &error));
+    unit->realtime += MINUTE;
+    report = reported_json(unit);
+    users = json_object_get(report, "users");
+    assert_true(json_is_true(json_object_get(users, "exact")));
+    fresh = json_number_value(json_object_get(users, "new"));
+    old = json_number_value(json_object_get(users, "old"));
+    assert_true(fresh > 60 && fresh + old == 1000);
+    off = fresh - 50;
+    assert_string_equal(reported_text(users, "classical_test"), "chi-square");
+    assert_true(fabs(json_number_value(json_object_get(users, "classical_p")) -
+                     erfc(sqrt((off * off / 50 + off * off / 950) / 2))) < 1e-12);
+    json_decref(report);
+    text = reported(unit, CANARY_REPORT_MARKDOWN);
+    reported_has(text,
+                 " old, at the newest percentage; chi-square p &lt; 0.0001 that they are divided "
+                 "as it says, valid for one planned look only");
+    free(text);
+    /* What is known belongs to another percentage. */
+    unit_set(unit, "checkout", 5000);
+    report = reported_json(unit);
+    assert_true(json_is_null(json_object_get(json_object_get(report, "users"), "classical_p")));
+    json_decref(report);
+    canary_close(&ctx);
+}
+
+/* Equal F1 is equal q. */
+static void f1_has_a_test(void **state) {
+    struct unit *unit = *state;
+    json_t *report;
+    const json_t *f1;
+
+    reported_begin(unit);
+    for (int cohort = 0; cohort < 2; cohort++) {
+        canary_import_row row = { .size = sizeof row,
+                                  .cohort = cohort,
+                                  .metric = "quality",
+                                  .kind = CANARY_METRIC_CLASSIFICATION,
+                                  .declare = 1,
+                                  .tp = cohort == CANARY_NEW ? 5 : 12,
+                                  .fp = cohort == CANARY_NEW ? 70 : 80,
+                                  .fn = cohort == CANARY_NEW ? 8 : 7 };
+
+        OK(canary_import(unit->store, "checkout", NULL, &row, 1, NULL, NULL, &error));
+    }
+    unit->realtime += MINUTE;
+    report = reported_json(unit);
+    f1 = json_array_get(
+        json_object_get(json_array_get(json_object_get(report, "metrics"), 0), "figures"), 0);
+    assert_string_equal(reported_text(f1, "figure"), "F1");
+    assert_string_equal(reported_text(f1, "classical_test"), "two-proportion z");
+    /* statsmodels, 5 of 83 and 12 of 99 */
+    assert_true(fabs(json_number_value(json_object_get(f1, "classical_p")) - 0.15918129181156992) <
+                1e-12);
+    json_decref(report);
+}
+
 static json_t *objective(const json_t *report, size_t i) {
     return json_array_get(json_object_get(report, "objectives"), i);
 }
@@ -222,6 +302,8 @@ int main(void) {
         UNIT_BOTH(a_policy_without_verdicts),
         UNIT_BOTH(the_figures_of_rules),
         UNIT_BOTH(old_against_new),
+        UNIT_BOTH(users_against_the_percentage),
+        UNIT_BOTH(f1_has_a_test),
         UNIT_BOTH(service_objectives),
         UNIT_BOTH(incidents),
         UNIT_BOTH(a_time),
