@@ -126,8 +126,8 @@ static void users_against_the_percentage(void **state) {
     json_decref(report);
     text = reported(unit, CANARY_REPORT_MARKDOWN);
     reported_has(text,
-                 " old, at the newest percentage; chi-square p &lt; 0.0001 that they are divided "
-                 "as it says, valid for one planned look only");
+                 " old, at the newest percentage; chi-square against it: p &lt; 0.0001, valid for "
+                 "one planned look only");
     free(text);
     /* What is known belongs to another percentage. */
     unit_set(unit, "checkout", 5000);
