@@ -15,8 +15,27 @@ static int64_t ready_after(int64_t now_ns, double seconds) {
     return at > 0 && at < longest_ns ? (int64_t)at : 0;
 }
 
+/* Limits and quantiles have no interval. Of alternatives that share one capital the best one grows steadily
+ * while it is so. */
+static double until_grown(const canary_rule_result *result, double n) {
+    const double apart = log(CANARY__JUDGE_ALTERNATIVES);
+    int is_new = result->cohort == CANARY_NEW;
+    double now = result->value;
+    double bound = result->threshold;
+
+    if (result->statistic == CANARY_STATISTIC_QUANTILE) {
+        now = (is_new ? result->k_new : result->k_old) / n;
+        bound = result->against == CANARY_AGAINST_OLD ? result->k_old / result->n_old
+                                                      : 1 - result->quantile;
+    }
+    if (result->above ? now <= bound : now >= bound) {
+        return INFINITY;
+    }
+    return result->ln_w > 0 ? n * (apart - log(result->alpha)) / (apart + result->ln_w) : NAN;
+}
+
 /* Outcomes that are needed until the proof is there, as things stand. INFINITY: never; NaN: not known. */
-static double until_proven(const canary_rule_result *result) {
+static double until_proven(const canary_rule_result *result, double n) {
     double needed = NAN;
 
     if (result->against == CANARY_AGAINST_OLD && result->statistic == CANARY_STATISTIC_RATE) {
@@ -34,6 +53,9 @@ static double until_proven(const canary_rule_result *result) {
             plan.ratio = 1;
         }
         needed = canary__judge_plan_requests(&plan, result->above ? 1 : -1);
+    } else if (result->against != CANARY_AGAINST_OLD ||
+               result->statistic == CANARY_STATISTIC_QUANTILE) {
+        needed = until_grown(result, n);
     } else {
         /* Half an interval shrinks with the root of what it rests on. */
         double end = result->above ? result->low : result->high;
@@ -58,9 +80,6 @@ void canary__gate_missing(const struct canary__rule *rule, const canary_rule_res
     double n;
 
     *out = (struct canary__missing){ .cohort = result->cohort, .outcomes = NAN, .per_second = NAN };
-    if (result->proof == CANARY_PROOF_EVIDENCE) {
-        out->cohort = CANARY_NEW;
-    }
     n = out->cohort == CANARY_OLD ? result->n_old : result->n_new;
     seconds = seconds < window ? seconds : window;
     if (seconds > 0 && n >= 0) {
@@ -79,7 +98,7 @@ void canary__gate_missing(const struct canary__rule *rule, const canary_rule_res
     } else if (result->proof == CANARY_PROOF_EVIDENCE && isnan(result->design_effect)) {
         out->what = CANARY__MISSING_EFFECT;
     } else if (result->proof == CANARY_PROOF_EVIDENCE && result->action == CANARY_RULE_REQUIRE) {
-        double needed = until_proven(result);
+        double needed = until_proven(result, n);
 
         if (isinf(needed)) {
             out->what = CANARY__MISSING_NEVER;

@@ -459,6 +459,63 @@ static void a_proof_is_timed_by_the_plan(void **unused) {
     scene_free(scene);
 }
 
+/* Limits and quantiles have no interval: their evidence tells it, which grows as outcomes come in. */
+static void a_proof_without_an_interval_is_timed_by_its_evidence(void **unused) {
+    static const struct {
+        int statistic;
+        int against;
+        int cohort;
+    } cases[] = {
+        { CANARY_STATISTIC_QUANTILE, CANARY_AGAINST_OLD, CANARY_NEW },
+        { CANARY_STATISTIC_QUANTILE, CANARY_AGAINST_LIMIT, CANARY_NEW },
+        { CANARY_STATISTIC_RATE, CANARY_AGAINST_LIMIT, CANARY_NEW },
+        { CANARY_STATISTIC_F1, CANARY_AGAINST_LIMIT, CANARY_OLD },
+    };
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene *scene = scene_usual();
+        canary_rule_result *said = &scene->said[NO_HARM];
+        struct canary__missing missing;
+
+        said->state = CANARY_STATE_UNMET;
+        said->statistic = cases[i].statistic;
+        said->against = cases[i].against;
+        said->cohort = cases[i].cohort;
+        said->quantile = said->statistic == CANARY_STATISTIC_QUANTILE ? 0.95 : NAN;
+        said->threshold = 0.1;
+        said->value = said->statistic == CANARY_STATISTIC_QUANTILE ? NAN : 0.04;
+        said->low = said->high = NAN;
+        said->n_new = said->n_old = 1000;
+        said->k_new = said->k_old = 40;
+        said->k_new -= 1;
+        /* Sixteen alternatives share one capital: the best of them grows steadily. */
+        said->ln_w = log(16);
+        said->alpha = 1.0 / 256;
+        scene_judge(scene);
+        canary__gate_missing(&scene->policy.rules[NO_HARM], &scene->results[NO_HARM],
+                             &scene->around, scene->state.through_ns, &missing);
+        assert_int_equal(missing.what, CANARY__MISSING_PROOF);
+        assert_int_equal(missing.cohort, cases[i].cohort);
+        assert_true(fabs(missing.outcomes - 500) <= 1);
+        assert_non_null(strstr(scene->verdict.message, cases[i].cohort == CANARY_OLD
+                                                           ? " more outcomes of the old cohort"
+                                                           : " more outcomes of the new cohort"));
+        assert_true(scene->verdict.ready_at_ns > scene->around.now_ns);
+        /* Nothing says yet which way it goes. */
+        said->ln_w = -1;
+        scene_judge(scene);
+        assert_null(strstr(scene->verdict.message, "needs"));
+        /* It is not so. */
+        said->value = 0.11;
+        said->k_new = said->k_old = 110;
+        said->k_new += 1;
+        scene_judge(scene);
+        assert_non_null(strstr(scene->verdict.message, "; as things stand it never will be"));
+        scene_free(scene);
+    }
+}
+
 static void what_is_pending_says_when_it_acts(void **unused) {
     struct scene *scene = scene_usual();
 
@@ -484,6 +541,7 @@ int main(void) {
         cmocka_unit_test(too_few_outcomes_are_counted_and_timed),
         cmocka_unit_test(a_design_effect_takes_its_ticks),
         cmocka_unit_test(a_proof_is_timed_by_the_plan),
+        cmocka_unit_test(a_proof_without_an_interval_is_timed_by_its_evidence),
         cmocka_unit_test(what_is_pending_says_when_it_acts),
     };
 
