@@ -11,27 +11,34 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "control/store.h"
 
-enum { CLONES = 30, SPAWNS = 150, WATCHDOG_S = 20 };
+enum { CLONES = 30, SPAWNS = 150 };
 
 static const char name[] = "main";
 static const char *path;
 static canary_ctx *ctx;
+static canary_store *hasty; /* does not wait for a lock that is not going to go */
 static char low[48];
 extern char **environ;
 
 /* -- raw clone -- */
 
 /* A copy of the process without any handler having run: only what decisions use is promised to
- * work, and the bell. The child makes no use of stdio. */
+ * work, and the bell. The child makes no use of stdio. It comes into being between two looks of the
+ * watcher: a clone of a process that is inside SQLite is left without it, and no promise is made for
+ * that one. */
 static pid_t raw_clone(int (*body)(void)) {
-    pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+    pid_t pid;
 
-    CHECK(pid >= 0, "clone: %s", strerror(errno));
+    canary__store_lock(canary_ctx_store(ctx));
+    pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid == 0) {
         alarm(WATCHDOG_S);
         _exit(body());
     }
+    canary__store_unlock(canary_ctx_store(ctx));
+    CHECK(pid >= 0, "clone: %s", strerror(errno));
     return pid;
 }
 
@@ -44,7 +51,7 @@ static int expect_rollback(void) {
         return 2;
     }
     kill(getppid(), SIGUSR1);
-    for (end = now_ns() + INT64_C(5000000000); now_ns() < end; sleep_us(200)) {
+    for (end = now_ns() + PATIENCE_S * INT64_C(1000000000); now_ns() < end; sleep_us(200)) {
         if (canary_should_use_new(ctx, low) == CANARY_OLD) {
             return 0;
         }
@@ -65,7 +72,7 @@ static void clones_hear_rollbacks(canary_store *operator_store) {
     for (int i = 0; i < CLONES; i++) {
         canary_error error = CANARY_ERROR_INIT;
         int signal_number;
-        int64_t end = now_ns() + INT64_C(5000000000);
+        int64_t end = now_ns() + PATIENCE_S * INT64_C(1000000000);
         pid_t pid;
 
         MUST(canary_rollback(operator_store, name, 0, NULL, NULL, &error), error);
@@ -74,15 +81,12 @@ static void clones_hear_rollbacks(canary_store *operator_store) {
             CHECK(now_ns() < end, "the parent does not follow");
             sleep_us(200);
         }
-        /* The look that follows the news is to be over: a clone of a process that is inside SQLite is
-         * left without it, and no promise is made for that one. */
-        sleep_us(100000);
         pid = raw_clone(expect_rollback);
         CHECK(sigwait(&decided, &signal_number) == 0, "sigwait");
         while (sqlite3_exec(locker, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_BUSY) {
             sleep_us(200);
         }
-        CHECK(canary_rollback(operator_store, name, 0, NULL, NULL, &error) == CANARY_E_BUSY &&
+        CHECK(canary_rollback(hasty, name, 0, NULL, NULL, &error) == CANARY_E_BUSY &&
                   error.in_effect == 1,
               "rollback of a locked store: %s", error.message);
         child_succeeded(pid, "child of a raw clone");
@@ -126,7 +130,7 @@ static void spawn_others(canary_store *operator_store) {
         pid = i % 4 < 2 ? spawned() : vforked();
         CHECK(canary_should_use_new(ctx, low) == CANARY_NEW, "low user");
         MUST(canary_set_percentage(operator_store, name, to, NULL, NULL, NULL, &error), error);
-        end = now_ns() + INT64_C(5000000000);
+        end = now_ns() + PATIENCE_S * INT64_C(1000000000);
         for (canary_decision d = CANARY_DECISION_INIT; d.percentage_bp != to; sleep_us(100)) {
             CHECK(now_ns() < end, "the parent does not follow");
             canary_explain(ctx, low, strlen(low), &d);
@@ -141,7 +145,7 @@ static void spawn_others(canary_store *operator_store) {
 }
 
 int main(void) {
-    canary_options options = CANARY_OPTIONS_INIT;
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
     canary_store *operator_store;
 
@@ -154,11 +158,13 @@ int main(void) {
     canary_store_close(&operator_store);
     options.tick_ns = INT64_C(3600000000000); /* nor is it to look of itself when it is cloned */
     MUST(canary_open(path, name, &options, &ctx, &error), error);
-    options.busy_timeout_ns = 1000000;
     MUST(canary_store_open(path, &options, &operator_store, &error), error);
+    options.busy_timeout_ns = 1000000;
+    MUST(canary_store_open(path, &options, &hasty, &error), error);
     /* A handle that is only operated has no watcher; the followed one is another. */
     spawn_others(operator_store);
     clones_hear_rollbacks(operator_store);
+    canary_store_close(&hasty);
     canary_store_close(&operator_store);
     canary_close(&ctx);
     return 0;

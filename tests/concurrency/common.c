@@ -18,9 +18,16 @@ void user_in(const char *salt, uint32_t low, uint32_t high, unsigned number, cha
     }
 }
 
+canary_options patient(void) {
+    canary_options options = CANARY_OPTIONS_INIT;
+
+    options.busy_timeout_ns = PATIENCE_S * INT64_C(1000000000);
+    return options;
+}
+
 canary_store *make_store(const char *path, const char *name, uint32_t percentage_bp) {
     static const uint32_t stages[] = { 500, 2500, 5000, 10000 };
-    canary_options options = CANARY_OPTIONS_INIT;
+    canary_options options = patient();
     canary_rollout_spec spec = {
         .size = (uint32_t)sizeof spec, .name = name, .stage_count = 4, .stages_bp = stages
     };

@@ -51,6 +51,10 @@ void fail_at(const char *file, int line, const char *format, ...)
 /* Ends the test as skipped. */
 void skip(const char *why) __attribute__((noreturn));
 
+/* How long what must come is waited for: longer than a crowded machine stops a process for. None of these
+ * tests is about how soon it comes, which is measured by bench/. */
+enum { PATIENCE_S = 60, PATIENCE_MS = PATIENCE_S * 1000, WATCHDOG_S = 120 };
+
 int64_t now_ns(void);
 void sleep_us(int64_t us);
 
@@ -80,6 +84,9 @@ void child_succeeded(pid_t pid, const char *what);
 /* Runs this very program again as `role`; the process ends with its parent. */
 pid_t run_role(const char *role, const char *first, const char *second, const char *third);
 void stop_role(pid_t pid);
+
+/* The usual options, but for locks of others, which are waited for with the patience of a test. */
+canary_options patient(void);
 
 /* A store at `path` with rollout `name`: ladder 5/25/50/100, at `percentage_bp`. */
 canary_store *make_store(const char *path, const char *name, uint32_t percentage_bp);

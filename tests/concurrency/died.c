@@ -14,7 +14,7 @@
 #include "herd.h"
 #include "storage/stores.h"
 
-enum { FOLLOW_MS = 2500, TICK_MS = 250 };
+enum { TICK_MS = 250 };
 
 static const char *path;
 static canary_store *store;
@@ -114,10 +114,10 @@ static void died_before_commit(struct herd *herd, int (*other_change)(void), con
     herd->what = what;
     MUST(canary_rollback(store, "main", 0, NULL, NULL, &error), error);
     set(5000);
-    herd_await(herd, 5000, FOLLOW_MS);
+    herd_await(herd, 5000);
     let_die("before");
     CHECK(recorded_bp() == 5000, "the rollback was recorded");
-    herd_await(herd, 0, FOLLOW_MS);
+    herd_await(herd, 0);
     herd_stays_below(herd, 0, 2 * TICK_MS);
     code = canary_advance(store, "main", NULL, NULL, &error);
     CHECK(code == CANARY_E_REFUSED, "%s: advance at once: %s", what, canary_error_name(code));
@@ -129,9 +129,9 @@ static void died_before_commit(struct herd *herd, int (*other_change)(void), con
         CHECK(code == CANARY_E_REFUSED, "%s: advance after it: %s", what, canary_error_name(code));
     }
     MUST(canary_rollback(store, "main", 1, NULL, NULL, &error), error);
-    herd_await(herd, 500, FOLLOW_MS);
+    herd_await(herd, 500);
     MUST(canary_advance(store, "main", NULL, NULL, &error), error);
-    herd_await(herd, 2500, FOLLOW_MS);
+    herd_await(herd, 2500);
 }
 
 static void died_after_commit(struct herd *herd) {
@@ -139,12 +139,12 @@ static void died_after_commit(struct herd *herd) {
 
     herd->what = "died after the commit";
     set(5000);
-    herd_await(herd, 5000, FOLLOW_MS);
+    herd_await(herd, 5000);
     let_die("after");
     CHECK(recorded_bp() == 0, "an acknowledged commit is gone");
-    herd_await(herd, 0, FOLLOW_MS);
+    herd_await(herd, 0);
     MUST(canary_advance(store, "main", NULL, NULL, &error), error);
-    herd_await(herd, 500, FOLLOW_MS);
+    herd_await(herd, 500);
 }
 
 static void trail_is_whole(void) {

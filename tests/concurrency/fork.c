@@ -12,8 +12,8 @@
 
 #include "common.h"
 
-/* Sanitized processes take many times as long to fork. */
-enum { FORKS = 1500, AT_ONCE = 3, FOLLOW_S = UNDER_ASAN ? 10 : 2, WATCHDOG_S = 20 };
+/* As many forks as a slow machine or disk comes to in so long, but no fewer than FORKS_LEAST. */
+enum { FORKS = 1500, FORKS_LEAST = 60, FORKS_S = 60, AT_ONCE = 3 };
 
 static const char name[] = "main";
 static const char *path;
@@ -52,7 +52,7 @@ static uint64_t decide_at_once(void) {
 
 /* Waits for a state that was recorded after `revision` and, with `bp`, has this percentage. */
 static void follow(uint64_t revision, uint32_t bp, const char *what) {
-    int64_t end = now_ns() + FOLLOW_S * INT64_C(1000000000);
+    int64_t end = now_ns() + PATIENCE_S * INT64_C(1000000000);
     canary_decision d;
 
     do {
@@ -77,7 +77,7 @@ static void close_all(void) {
 /* -- the writer: another process, changing without pause, every other change a rollback -- */
 
 static int write_for_ever(const char *at) {
-    canary_options options = CANARY_OPTIONS_INIT;
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
     canary_store *own = NULL;
     uint64_t random = 1;
@@ -123,18 +123,24 @@ static int child_of_loop(void *data) {
     return 0;
 }
 
-/* Any thread of the parent may fork; each reaps its own. */
-static void *fork_in_loop(void *unused) {
-    pid_t running[AT_ONCE] = { 0 };
+static int enough(int forks, int most, int64_t began) {
+    return forks >= most ||
+           (forks >= FORKS_LEAST && now_ns() - began > FORKS_S * INT64_C(1000000000));
+}
 
-    (void)unused;
-    for (int i = 0; i < FORKS / 2; i++) {
+/* Any thread of the parent may fork; each reaps its own. */
+static void *fork_in_loop(void *forks) {
+    pid_t running[AT_ONCE] = { 0 };
+    int64_t began = now_ns();
+
+    for (int i = 0; !enough(i, FORKS / 2, began); i++) {
         struct birth birth = { explain(low).revision, i % 50 == 49 ? 2 : 0 };
 
         if (running[i % AT_ONCE] != 0) {
             child_succeeded(running[i % AT_ONCE], "child");
         }
         running[i % AT_ONCE] = in_child(child_of_loop, &birth, WATCHDOG_S);
+        atomic_fetch_add((atomic_int *)forks, 1);
     }
     for (int i = 0; i < AT_ONCE; i++) {
         child_succeeded(running[i], "child");
@@ -151,7 +157,8 @@ static void *decide_for_ever(void *unused) {
     return NULL;
 }
 
-static void many_forks(void) {
+static int many_forks(void) {
+    atomic_int forks = 0;
     pid_t writer = run_role("writer", path, NULL, NULL);
     pthread_t readers[2];
     pthread_t forker;
@@ -160,8 +167,8 @@ static void many_forks(void) {
     for (int i = 0; i < 2; i++) {
         CHECK(pthread_create(&readers[i], NULL, decide_for_ever, NULL) == 0, "pthread_create");
     }
-    CHECK(pthread_create(&forker, NULL, fork_in_loop, NULL) == 0, "pthread_create");
-    fork_in_loop(NULL);
+    CHECK(pthread_create(&forker, NULL, fork_in_loop, &forks) == 0, "pthread_create");
+    fork_in_loop(&forks);
     pthread_join(forker, NULL);
     atomic_store(&stop, 1);
     for (int i = 0; i < 2; i++) {
@@ -170,17 +177,20 @@ static void many_forks(void) {
     atomic_store(&stop, 0);
     follow(explain(low).revision, 2500, "parent after");
     stop_role(writer);
+    return forks;
 }
 
 /* -- stores that come and go while another thread forks -- */
 
 static void *open_and_close(void *unused) {
+    canary_options options = patient();
+
     (void)unused;
     while (!atomic_load(&stop)) {
         canary_error error = CANARY_ERROR_INIT;
         canary_ctx *own = NULL;
 
-        MUST(canary_open(path, name, NULL, &own, &error), error);
+        MUST(canary_open(path, name, &options, &own, &error), error);
         CHECK(canary_should_use_new(own, low) == CANARY_NEW, "low user");
         canary_close(&own);
     }
@@ -189,13 +199,14 @@ static void *open_and_close(void *unused) {
 
 static int child_beside_openers(void *data) {
     struct birth *birth = data;
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
     uint64_t revision = decide_at_once();
     canary_ctx *own = NULL;
 
     CHECK(revision >= birth->revision, "older than the parent's state");
     follow(revision, 0, "child beside openers");
-    MUST(canary_open(path, name, NULL, &own, &error), error);
+    MUST(canary_open(path, name, &options, &own, &error), error);
     CHECK(canary_should_use_new(own, low) == CANARY_NEW, "low user of another store");
     canary_close(&own);
     canary_close(&ctx);
@@ -203,21 +214,23 @@ static int child_beside_openers(void *data) {
     return 0;
 }
 
-static void forks_beside_openers(void) {
+static int forks_beside_openers(void) {
     pid_t writer = run_role("writer", path, NULL, NULL);
     pthread_t openers[2];
     pid_t running[AT_ONCE] = { 0 };
+    int64_t began = now_ns();
+    int forks = 0;
 
     for (int i = 0; i < 2; i++) {
         CHECK(pthread_create(&openers[i], NULL, open_and_close, NULL) == 0, "pthread_create");
     }
-    for (int i = 0; i < FORKS / 5; i++) {
+    for (; !enough(forks, FORKS / 5, began); forks++) {
         struct birth birth = { explain(low).revision, 0 };
 
-        if (running[i % AT_ONCE] != 0) {
-            child_succeeded(running[i % AT_ONCE], "child beside openers");
+        if (running[forks % AT_ONCE] != 0) {
+            child_succeeded(running[forks % AT_ONCE], "child beside openers");
         }
-        running[i % AT_ONCE] = in_child(child_beside_openers, &birth, WATCHDOG_S);
+        running[forks % AT_ONCE] = in_child(child_beside_openers, &birth, WATCHDOG_S);
     }
     for (int i = 0; i < AT_ONCE; i++) {
         child_succeeded(running[i], "child beside openers");
@@ -228,6 +241,7 @@ static void forks_beside_openers(void) {
     }
     atomic_store(&stop, 0);
     stop_role(writer);
+    return forks;
 }
 
 /* -- one at a time: what a child does first, and what it is told later -- */
@@ -264,7 +278,7 @@ static void set(uint32_t bp) {
 }
 
 static void wait_for_bp(uint32_t bp, const char *what) {
-    int64_t end = now_ns() + FOLLOW_S * INT64_C(1000000000);
+    int64_t end = now_ns() + PATIENCE_S * INT64_C(1000000000);
 
     while (explain(low).percentage_bp != bp) {
         CHECK(now_ns() < end, "%s: at %u bp, not %u", what, explain(low).percentage_bp, bp);
@@ -374,7 +388,7 @@ static void firsts(void) {
 }
 
 static void without_watcher(void) {
-    canary_options options = CANARY_OPTIONS_INIT;
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
     canary_store *followed = store;
     canary_ctx *followed_ctx = ctx;
@@ -407,7 +421,7 @@ static int child_awaits_zero(void *unused) {
     decide_at_once();
     say(to_parent);
     hear(to_child);
-    end = now_ns() + FOLLOW_S * INT64_C(1000000000);
+    end = now_ns() + PATIENCE_S * INT64_C(1000000000);
     while (canary_should_use_new(ctx, low) != CANARY_OLD) {
         CHECK(now_ns() < end, "the rollback did not arrive");
         sleep_us(200);
@@ -442,10 +456,11 @@ static void herd_hears_rollback(void) {
 }
 
 static int child_opens(void *unused) {
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
 
     (void)unused;
-    MUST(canary_store_open(path, NULL, &store, &error), error);
+    MUST(canary_store_open(path, &options, &store, &error), error);
     MUST(canary_open_in(store, name, NULL, &ctx, &error), error);
     decide_at_once();
     close_all();
@@ -473,6 +488,7 @@ static void memory_is_copied(void) {
 }
 
 int main(int argc, char **argv) {
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
     int64_t start = now_ns();
 
@@ -482,7 +498,7 @@ int main(int argc, char **argv) {
     if (UNDER_TSAN) {
         skip("ThreadSanitizer allows no threads in children of threaded processes");
     }
-    alarm(150); /* a child that failed leaves its parent waiting for word from it */
+    alarm(540); /* a child that failed leaves its parent waiting for word from it */
     path = path_in("db");
     user_in("", 0, 1000, 1, low, sizeof low);
     user_in("", 9000, 10000, 2, high, sizeof high);
@@ -499,7 +515,7 @@ int main(int argc, char **argv) {
     fds_closed = count_descriptors();
     child_succeeded(in_child(child_opens, NULL, WATCHDOG_S), "child that opens");
 
-    MUST(canary_store_open(path, NULL, &store, &error), error);
+    MUST(canary_store_open(path, &options, &store, &error), error);
     MUST(canary_open_in(store, name, NULL, &ctx, &error), error);
     MUST(canary_refresh(store, &error), error);
     fds_open = count_descriptors();
@@ -514,12 +530,11 @@ int main(int argc, char **argv) {
         printf("no forks beside busy threads: AddressSanitizer deadlocks in such children\n");
     } else {
         start = now_ns();
-        many_forks();
-        printf("%d forks: %.1f s\n", FORKS, (double)(now_ns() - start) / 1e9);
+        printf("%d forks: ", many_forks());
+        printf("%.1f s\n", (double)(now_ns() - start) / 1e9);
         start = now_ns();
-        forks_beside_openers();
-        printf("%d forks beside stores that come and go: %.1f s\n", FORKS / 5,
-               (double)(now_ns() - start) / 1e9);
+        printf("%d forks beside stores that come and go: ", forks_beside_openers());
+        printf("%.1f s\n", (double)(now_ns() - start) / 1e9);
     }
     decide_at_once();
     close_all();

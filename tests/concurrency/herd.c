@@ -46,7 +46,7 @@ static void show(struct herd_slot *slot, canary_ctx *ctx, const char *user) {
 }
 
 static void follow_for_ever(const char *db, struct herd_slot *slot, int flags) {
-    canary_options options = CANARY_OPTIONS_INIT;
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
     canary_store *store = NULL;
     canary_ctx *ctx = NULL;
@@ -83,7 +83,7 @@ void herd_role(int argc, char **argv) {
         sqlite3 *db = NULL;
 
         CHECK(sqlite3_open(argv[2], &db) == SQLITE_OK, "sqlite3_open");
-        sqlite3_busy_timeout(db, 10000);
+        sqlite3_busy_timeout(db, PATIENCE_MS);
         CHECK(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK, "lock: %s",
               sqlite3_errmsg(db));
         atomic_store(&map_slots(argv[3], 0)[0].looks, 1);
@@ -116,7 +116,7 @@ static const char *new_slots(struct herd_slot **slots) {
 
 void herd_start(struct herd *herd, const char *what, int count, const char *db, int flags) {
     const char *file = new_slots(&herd->slots);
-    int64_t end = now_ns() + INT64_C(60000000000);
+    int64_t end = now_ns() + PATIENCE_S * INT64_C(1000000000);
 
     herd->count = count;
     herd->what = what;
@@ -143,7 +143,7 @@ void herd_stop(struct herd *herd) {
     munmap(herd->slots, HERD_MAX * sizeof *herd->slots);
 }
 
-double herd_await(struct herd *herd, uint32_t effective_bp, int limit_ms) {
+double herd_await(struct herd *herd, uint32_t effective_bp) {
     int64_t start = now_ns();
 
     for (int i = 0; i < herd->count; i++) {
@@ -151,11 +151,11 @@ double herd_await(struct herd *herd, uint32_t effective_bp, int limit_ms) {
 
         while (atomic_load(&slot->effective_bp) != effective_bp) {
             all_alive(herd);
-            CHECK(now_ns() - start < limit_ms * INT64_C(1000000),
+            CHECK(now_ns() - start < PATIENCE_MS * INT64_C(1000000),
                   "%s: process %d is at %u bp (%s, revision %llu), not %u, after %d ms", herd->what,
                   i, atomic_load(&slot->effective_bp),
                   canary_reason_name(atomic_load(&slot->reason)),
-                  (unsigned long long)atomic_load(&slot->revision), effective_bp, limit_ms);
+                  (unsigned long long)atomic_load(&slot->revision), effective_bp, (int)PATIENCE_MS);
             sleep_us(200);
         }
     }
@@ -189,7 +189,7 @@ pid_t lock_exclusively(const char *db) {
     struct herd_slot *slots;
     const char *file = new_slots(&slots);
     pid_t pid = run_role("lock", db, file, NULL);
-    int64_t end = now_ns() + INT64_C(20000000000);
+    int64_t end = now_ns() + PATIENCE_S * INT64_C(1000000000);
 
     while (atomic_load(&slots[0].looks) == 0) {
         CHECK(now_ns() < end, "the store is not locked");
@@ -204,7 +204,7 @@ void plain_sql(const char *db, const char *sql) {
     char *message = NULL;
 
     CHECK(sqlite3_open(db, &shell) == SQLITE_OK, "sqlite3_open");
-    sqlite3_busy_timeout(shell, 10000);
+    sqlite3_busy_timeout(shell, PATIENCE_MS);
     CHECK(sqlite3_exec(shell, sql, NULL, NULL, &message) == SQLITE_OK, "%s: %s", sql, message);
     sqlite3_close(shell);
 }

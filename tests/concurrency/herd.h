@@ -36,8 +36,8 @@ void herd_role(int argc, char **argv);
 void herd_start(struct herd *herd, const char *what, int count, const char *db, int flags);
 void herd_stop(struct herd *herd);
 
-/* Waits until all decide by `effective_bp`, at most `limit_ms`; the time it took, in ms. */
-double herd_await(struct herd *herd, uint32_t effective_bp, int limit_ms);
+/* Waits until all decide by `effective_bp`; the time it took, in ms. */
+double herd_await(struct herd *herd, uint32_t effective_bp);
 /* For `ms` none of them may go above `bp`. */
 void herd_stays_below(struct herd *herd, uint32_t bp, int ms);
 /* Highest share since the last call; zeroes it. */

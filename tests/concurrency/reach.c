@@ -9,10 +9,11 @@
 #include "common.h"
 #include "herd.h"
 
-enum { COMMAND_MS = 2000, TICK_MS = 250, SQL_MS = TICK_MS + 2000 };
+enum { TICK_MS = 250 };
 
 static const char *path;
 static canary_store *store;
+static canary_store *hasty; /* does not wait for a lock that is not going to go */
 
 static void advance(void) {
     canary_error error = CANARY_ERROR_INIT;
@@ -37,34 +38,34 @@ static void follows_everything(struct herd *herd) {
     double took;
 
     rollback(0);
-    herd_await(herd, 0, COMMAND_MS);
+    herd_await(herd, 0);
     advance();
-    took = herd_await(herd, 500, COMMAND_MS);
+    took = herd_await(herd, 500);
     printf("%s: a command after %.1f ms\n", herd->what, took);
     advance();
-    herd_await(herd, 2500, COMMAND_MS);
+    herd_await(herd, 2500);
     set(8000);
-    herd_await(herd, 8000, COMMAND_MS);
+    herd_await(herd, 8000);
     rollback(1);
-    took = herd_await(herd, 500, COMMAND_MS);
+    took = herd_await(herd, 500);
     printf("%s: a rollback after %.1f ms\n", herd->what, took);
     set(5000);
-    herd_await(herd, 5000, COMMAND_MS);
+    herd_await(herd, 5000);
     /* The emergency of an operator who has a SQL shell and nothing else. */
     plain_sql(path, "UPDATE feature_flags SET enabled = 0 WHERE name = 'main'");
-    took = herd_await(herd, 0, SQL_MS);
+    took = herd_await(herd, 0);
     printf("%s: plain SQL after %.1f ms\n", herd->what, took);
     plain_sql(path, "UPDATE feature_flags SET enabled = 1 WHERE name = 'main'");
-    herd_await(herd, 5000, SQL_MS);
+    herd_await(herd, 5000);
     plain_sql(path, "UPDATE rollouts SET percentage_bp = 100 WHERE name = 'main'");
-    herd_await(herd, 100, SQL_MS);
+    herd_await(herd, 100);
     /* Upwards nobody believes it. */
     plain_sql(path, "UPDATE rollouts SET percentage_bp = 9000 WHERE name = 'main'");
-    herd_await(herd, 5000, SQL_MS);
+    herd_await(herd, 5000);
     herd_stays_below(herd, 5000, 2 * TICK_MS);
     plain_sql(path, "UPDATE rollouts SET percentage_bp = 5000 WHERE name = 'main'");
     set(6000);
-    herd_await(herd, 6000, COMMAND_MS);
+    herd_await(herd, 6000);
 }
 
 static void commands_and_sql(int count, const char *what, int flags) {
@@ -97,13 +98,13 @@ static void rollback_of_locked(void) {
 
     set(5000);
     herd_start(&herd, "rollback of a locked store", 4, path, 0);
-    herd_await(&herd, 5000, COMMAND_MS);
+    herd_await(&herd, 5000);
     locker = lock_exclusively(path);
-    code = canary_rollback(store, "main", 0, NULL, NULL, &error);
+    code = canary_rollback(hasty, "main", 0, NULL, NULL, &error);
     CHECK(code == CANARY_E_BUSY && error.code == CANARY_E_BUSY, "rollback: %s, %s",
           canary_error_name(code), error.message);
     CHECK(error.in_effect == 1, "in_effect is %u: %s", error.in_effect, error.message);
-    herd_await(&herd, 0, COMMAND_MS); /* the store is still locked */
+    herd_await(&herd, 0); /* the store is still locked */
     herd_stays_below(&herd, 0, 2 * TICK_MS);
     stop_role(locker);
     herd_stays_below(&herd, 0, 2 * TICK_MS);
@@ -120,9 +121,9 @@ static void rollback_of_locked(void) {
     /* The rollback again, to the stage that is meant, this time recorded: the cap is lifted to it.
      */
     rollback(1);
-    herd_await(&herd, 500, COMMAND_MS);
+    herd_await(&herd, 500);
     advance();
-    herd_await(&herd, 2500, COMMAND_MS);
+    herd_await(&herd, 2500);
     MUST(canary_override_remove(store, "main", "somebody", 8, NULL, NULL, &error), error);
     herd_stop(&herd);
 }
@@ -135,20 +136,20 @@ static void rollback_beside_short_lock(void) {
 
     set(5000);
     herd_start(&herd, "rollback beside a short lock", 4, path, 0);
-    herd_await(&herd, 5000, COMMAND_MS);
+    herd_await(&herd, 5000);
     locker = lock_exclusively(path);
     operator_pid = run_role("rollback", path, NULL, NULL);
     printf("rollback by a process that opens a locked store: in effect after %.1f ms\n",
-           herd_await(&herd, 0, COMMAND_MS));
+           herd_await(&herd, 0));
     stop_role(locker);
     child_succeeded(operator_pid, "operator");
     advance();
-    herd_await(&herd, 500, COMMAND_MS);
+    herd_await(&herd, 500);
     herd_stop(&herd);
 }
 
 static void await_reason(struct herd *herd, int reason) {
-    int64_t end = now_ns() + SQL_MS * INT64_C(1000000);
+    int64_t end = now_ns() + PATIENCE_MS * INT64_C(1000000);
 
     for (int i = 0; i < herd->count; i++) {
         while (atomic_load(&herd->slots[i].reason) != reason) {
@@ -168,7 +169,7 @@ static void rings_without_pause(void) {
 
     set(5000);
     herd_start(&herd, "rings without pause", 3, path, 0);
-    herd_await(&herd, 5000, COMMAND_MS);
+    herd_await(&herd, 5000);
     await_reason(&herd, CANARY_REASON_SPLIT);
     ringer = run_role("ring", path, NULL, NULL);
     sleep_us(2 * TICK_MS * 1000);
@@ -181,7 +182,7 @@ static void rings_without_pause(void) {
     for (uint32_t bp = 5000; bp < 5200; bp += 10) {
         set(bp);
     }
-    herd_await(&herd, 5190, COMMAND_MS);
+    herd_await(&herd, 5190);
     stop_role(ringer);
     herd_stop(&herd);
 }
@@ -202,10 +203,9 @@ static int ring_for_ever(const char *db) {
 static int roll_back_patiently(const char *db) {
     canary_error error = CANARY_ERROR_INIT;
     canary_store *own = NULL;
-    canary_options options = CANARY_OPTIONS_INIT;
+    canary_options options = patient();
 
     options.flags = CANARY_OPEN_DEFER;
-    options.busy_timeout_ns = INT64_C(20000000000);
     MUST(canary_store_open(db, &options, &own, &error), error);
     MUST(canary_rollback(own, "main", 0, NULL, NULL, &error), error);
     canary_store_close(&own);
@@ -213,7 +213,7 @@ static int roll_back_patiently(const char *db) {
 }
 
 int main(int argc, char **argv) {
-    canary_options options = CANARY_OPTIONS_INIT;
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
 
     herd_role(argc, argv);
@@ -226,8 +226,9 @@ int main(int argc, char **argv) {
     path = path_in("db");
     store = make_store(path, "main", 500);
     canary_store_close(&store);
-    options.busy_timeout_ns = 300000000;
     MUST(canary_store_open(path, &options, &store, &error), error);
+    options.busy_timeout_ns = 300000000;
+    MUST(canary_store_open(path, &options, &hasty, &error), error);
     commands_and_sql(16, "16 processes", 0);
     commands_and_sql(2, "without a watcher", HERD_NO_WATCHER);
     if (geteuid() == 0) {
@@ -239,6 +240,7 @@ int main(int argc, char **argv) {
     rollback_of_locked();
     rollback_beside_short_lock();
     rings_without_pause();
+    canary_store_close(&hasty);
     canary_store_close(&store);
     return 0;
 }

@@ -221,7 +221,7 @@ static void forking(struct expected *expected) {
     atomic_store(&gathering, 1);
     CHECK(pthread_create(&thread, NULL, record_on, NULL) == 0, "thread");
     for (int i = 0; i < FORKS; i++) {
-        child_succeeded(in_child(child, NULL, 60), "child");
+        child_succeeded(in_child(child, NULL, WATCHDOG_S), "child");
     }
     atomic_store(&gathering, 0);
     pthread_join(thread, NULL);

@@ -123,13 +123,17 @@ static int read_in_child(void *unused) {
     return 0;
 }
 
+static int hardly_anything(void) {
+    return atomic_load(&scrapes) <= 10 || atomic_load(&opened) <= 10;
+}
+
 int main(void) {
     static const int64_t threshold = 250000000;
     canary_error error = CANARY_ERROR_INIT;
     canary_rollout_spec spec = { .size = sizeof spec, .name = "other" };
     canary_metric metric = CANARY_METRIC_INIT;
     pthread_t threads[RECORDERS + SCRAPERS + 1];
-    int64_t end = now_ns() + SECONDS * INT64_C(1000000000);
+    int64_t began = now_ns();
     char *text = malloc(CAPACITY);
     int forks = 0;
 
@@ -149,10 +153,12 @@ int main(void) {
                              NULL) == 0,
               "thread");
     }
-    while (now_ns() < end) {
-        /* The child of a thread sanitizer's process cannot make threads. */
-        if (!UNDER_TSAN) {
-            child_succeeded(in_child(read_in_child, NULL, 20), "reading in a child");
+    while (now_ns() - began < SECONDS * INT64_C(1000000000) ||
+           (hardly_anything() && now_ns() - began < PATIENCE_S * INT64_C(1000000000))) {
+        /* The child of a thread sanitizer's process cannot make threads, and that of threads that
+         * allocate can wait for ever for a lock of GCC's allocator for AddressSanitizer. */
+        if (!UNDER_TSAN && !UNDER_ASAN) {
+            child_succeeded(in_child(read_in_child, NULL, WATCHDOG_S), "reading in a child");
             forks++;
         }
         sleep_us(20000);
@@ -171,7 +177,7 @@ int main(void) {
     free(text);
     printf("%d scrapes, %d contexts, %d forks, %lu outcomes\n", atomic_load(&scrapes),
            atomic_load(&opened), forks, atomic_load(&recorded));
-    CHECK(atomic_load(&scrapes) > 10 && atomic_load(&opened) > 10, "hardly anything happened");
+    CHECK(!hardly_anything(), "hardly anything happened");
     canary_close(&steady);
     canary_store_close(&store);
     return 0;

@@ -55,12 +55,14 @@ static void *open_contexts(void *argument) {
 }
 
 static void *open_stores(void *unused) {
+    canary_options options = patient();
+
     (void)unused;
     while (!atomic_load(&stop)) {
         canary_error error = CANARY_ERROR_INIT;
         canary_ctx *ctx = NULL;
 
-        MUST(canary_open(path, names[1], NULL, &ctx, &error), error);
+        MUST(canary_open(path, names[1], &options, &ctx, &error), error);
         look(ctx);
         if (atomic_load(&opened) % 3 == 0) {
             sleep_us(2000); /* time for its watcher to see something */
@@ -88,7 +90,7 @@ static void *refresh(void *unused) {
 }
 
 static void *operate(void *unused) {
-    canary_options options = CANARY_OPTIONS_INIT;
+    canary_options options = patient();
     canary_error error = CANARY_ERROR_INIT;
     canary_store *own = NULL;
     uint64_t random = test_seed();
@@ -106,6 +108,10 @@ static void *operate(void *unused) {
     }
     canary_store_close(&own);
     return NULL;
+}
+
+static int hardly_anything(void) {
+    return atomic_load(&opened) <= 5 || atomic_load(&changes) <= 5;
 }
 
 int main(void) {
@@ -127,8 +133,13 @@ int main(void) {
     /* What a store keeps open it has open from the first look on. */
     MUST(canary_open_in(shared, names[2], NULL, &kept, &error), error);
     MUST(canary_refresh(shared, &error), error);
-    sleep_us(10000);
     descriptors = count_descriptors();
+    for (int i = 0; i < 50; i++) {
+        int now = count_descriptors();
+
+        descriptors = now < descriptors ? now : descriptors; /* between the watcher's looks */
+        sleep_us(1000);
+    }
     for (int i = 0; i < OPENERS; i++) {
         CHECK(pthread_create(&threads[i], NULL, open_contexts, (void *)(uintptr_t)names[i]) == 0,
               "pthread_create");
@@ -137,7 +148,9 @@ int main(void) {
     CHECK(pthread_create(&threads[OPENERS + 1], NULL, open_stores, NULL) == 0, "pthread_create");
     CHECK(pthread_create(&threads[OPENERS + 2], NULL, refresh, NULL) == 0, "pthread_create");
     CHECK(pthread_create(&threads[OPENERS + 3], NULL, operate, NULL) == 0, "pthread_create");
-    for (int64_t end = now_ns() + SECONDS * INT64_C(1000000000); now_ns() < end;) {
+    for (int64_t began = now_ns();
+         now_ns() - began < SECONDS * INT64_C(1000000000) ||
+         (hardly_anything() && now_ns() - began < PATIENCE_S * INT64_C(1000000000));) {
         look(kept);
         sleep_us(200);
     }
@@ -146,13 +159,12 @@ int main(void) {
         pthread_join(threads[i], NULL);
     }
     /* The watcher may just be in the middle of a look. */
-    for (int i = 0; count_descriptors() != descriptors && i < 1000; i++) {
+    for (int i = 0; count_descriptors() != descriptors && i < PATIENCE_MS; i++) {
         sleep_us(1000);
     }
     CHECK(count_descriptors() == descriptors, "%d descriptors, %d before", count_descriptors(),
           descriptors);
-    CHECK(atomic_load(&opened) > 5 && atomic_load(&changes) > 5, "%d opened, %d changes",
-          atomic_load(&opened), atomic_load(&changes));
+    CHECK(!hardly_anything(), "%d opened, %d changes", atomic_load(&opened), atomic_load(&changes));
     printf("%d opened and closed, %d changes\n", atomic_load(&opened), atomic_load(&changes));
     /* The last context outlives the store's own handle. */
     canary_store_close(&shared);
