@@ -222,6 +222,18 @@ static int64_t take_extreme(const struct look *look, const struct block *block, 
     return extreme;
 }
 
+/* A value that is recorded between the taking of one extreme and of the other is in one of them alone, and
+ * may lie beyond the other: then there would be a greatest without a smallest, or below it, which no reader
+ * of the stored form believes. Each of the two is a value that was recorded, and so bounds the other; what
+ * was not taken is in the slot for the next gathering. */
+static void order_extremes(int64_t *least, int64_t *most) {
+    int64_t first = *least != 0 ? *least : *most;
+    int64_t second = *most != 0 ? *most : *least;
+
+    *least = first < second ? first : second;
+    *most = first < second ? second : first;
+}
+
 static int put_value(const struct look *look, const struct block *block, int cohort,
                      const struct canary__declared *metric, const struct canary__value_slot *slot) {
     size_t base = cohort == CANARY_NEW ? metric->stride / 2 : 0;
@@ -233,6 +245,7 @@ static int put_value(const struct look *look, const struct block *block, int coh
     if (look->since_last) {
         least = take_extreme(look, block, base + offsetof(struct canary__value_slot, minimum), -1);
         most = take_extreme(look, block, base + offsetof(struct canary__value_slot, maximum), 1);
+        order_extremes(&least, &most);
     }
     /* What there is of a record half done goes, too: the next gathering has only the rest. */
     if (!any(&slot->n, offsetof(struct canary__value_slot, minimum) / sizeof slot->n) &&

@@ -192,6 +192,67 @@ static void test_measurements(void **state) {
     canary_close(&ctx);
 }
 
+/* The slot that this thread recorded a value in. */
+static struct canary__value_slot *value_slot(canary_ctx *ctx, int32_t metric) {
+    struct canary__observer *observer = canary__observer_of(ctx);
+    struct canary__value_slot *slot = NULL;
+
+    for (uint32_t i = 0; i < CANARY__SLOTS_OWNED && slot == NULL; i++) {
+        if (atomic_load(&observer->shards->owners[i]) != 0) {
+            slot = canary__declared_slot(&observer->metrics[metric], i, CANARY_NEW);
+        }
+    }
+    assert_non_null(slot);
+    return slot;
+}
+
+/* Gathering takes one extreme after the other, and a value may be recorded in between: whatever it finds,
+ * what it gives can be stored and read, and no extreme gets lost. */
+static void test_extremes_half_recorded(void **state) {
+    static const struct {
+        int64_t minimum; /* as gathering finds them */
+        int64_t maximum;
+        int64_t least; /* as it must give them */
+        int64_t most;
+    } cases[] = {
+        { 0, 2 * 7 + 1, 2 * 7 + 1, 2 * 7 + 1 }, /* came after the smallest was taken */
+        { 2 * 7 + 1, 0, 2 * 7 + 1, 2 * 7 + 1 }, /* before it, and the greatest comes yet */
+        { 2 * 9 + 1, 2 * -3 + 1, 2 * -3 + 1, 2 * 9 + 1 }, /* one so, and another one whole */
+        { 2 * -3 + 1, 2 * 9 + 1, 2 * -3 + 1, 2 * 9 + 1 },
+    };
+    struct unit *unit = *state;
+    canary_ctx *ctx = recorded_open(unit, 5000);
+    canary_metric m = recorded_metric(CANARY_METRIC_VALUE, "cost");
+    int32_t cost = recorded_declare(ctx, &m);
+    const struct canary__hooks *hooks = canary__ctx_cold(ctx)->hooks;
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        canary_error error = CANARY_ERROR_INIT;
+        struct canary__sheet stored = { 0 };
+        struct canary__sheet sheet;
+        const struct canary__tally *tally;
+        uint8_t *data;
+        size_t size;
+
+        assert_int_equal(measure(ctx, (canary_measurement){ .metric = cost, .value = 1 }),
+                         CANARY_OK);
+        atomic_store(&value_slot(ctx, cost)->minimum, cases[i].minimum);
+        atomic_store(&value_slot(ctx, cost)->maximum, cases[i].maximum);
+        sheet = recorded_gather(ctx);
+        assert_int_equal(canary__sheet_encode(hooks, &sheet, &data, &size), CANARY_OK);
+        recorded_free(ctx, &sheet);
+        if (canary__sheet_decode(hooks, data, size, &stored, &error) != CANARY_OK) {
+            fail_msg("case %zu: %s", i, error.message);
+        }
+        canary__free(hooks, data, size);
+        tally = canary__sheet_find(&stored, 0, CANARY_NEW, "cost");
+        assert_int_equal(tally->least, cases[i].least);
+        assert_int_equal(tally->most, cases[i].most);
+        canary__sheet_free(hooks, &stored);
+    }
+    canary_close(&ctx);
+}
+
 /* Any way of gathering in between gives the same whole. */
 static void test_partitions(void **state) {
     struct unit *unit = *state;
@@ -288,9 +349,8 @@ static void test_measurements_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        UNIT_MEMORY_ONLY(test_declaring),
-        UNIT_MEMORY_ONLY(test_measurements),
-        UNIT_MEMORY_ONLY(test_measurements_alone),
+        UNIT_MEMORY_ONLY(test_declaring),          UNIT_MEMORY_ONLY(test_measurements),
+        UNIT_MEMORY_ONLY(test_measurements_alone), UNIT_MEMORY_ONLY(test_extremes_half_recorded),
         UNIT_MEMORY_ONLY(test_partitions),
     };
 
