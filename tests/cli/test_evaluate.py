@@ -176,6 +176,8 @@ def refused(store):
     ):
         result = store.run(*words)
         check(result.code == code and part in result.err, f"{' '.join(words)}: exit {code}", result)
+    result = store.run("evaluate", "no\x1b[2Jbody")
+    check("\x1b" not in result.out + result.err, "a name that is none reaches no terminal as it is", result)
     result = store.run("evaluate", "nobody", "--json")
     equal((result.error["exit"], result.out), (1, ""), "an error is JSON, too")
 

@@ -16,6 +16,8 @@ def from_what_is_given(store):
     check(abs(bare["find"]["new"] - 1100) <= 275, "twice the errors: about 1100 requests", bare)
     plan = store.good("-o", "json", *GIVEN, "--ratio", "2", db=False).json
     equal(plan["margin"], 1.1, "without a margin it is one that a policy may have")
+    contains(" ".join(store.good("plan", "--help", db=False).out.split()), "the rule's threshold; default 1.1",
+             "and the help says which")
     equal(plan["find"]["seconds"], None, "no volume: no time")
     equal((plan["rollout"], plan["measured"]), (None, []), "nothing is measured")
     timed = store.good("-o", "json", *GIVEN, "--ratio", "2", "--per-second", "100", db=False).json

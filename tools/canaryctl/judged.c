@@ -39,8 +39,11 @@ void judged_head(const canary_verdict *verdict, struct text *out) {
     int known =
         verdict->action >= CANARY_VERDICT_HOLD && verdict->action <= CANARY_VERDICT_ROLLBACK;
     percent_format(verdict->percentage_bp, percent);
-    text_addf(out, "%s%s%s  %s%s%s  %s %%, stage %d", say_begin(SAY_STRONG), verdict->rollout,
-              say_end(), say_begin(known ? colours[verdict->action - 1] : SAY_WARN),
+    text_add(out, say_begin(SAY_STRONG));
+    /* As it was asked for, where there is none of that name. */
+    text_safe_string(out, verdict->rollout);
+    text_addf(out, "%s  %s%s%s  %s %%, stage %d", say_end(),
+              say_begin(known ? colours[verdict->action - 1] : SAY_WARN),
               canary_verdict_word(verdict->action), say_end(), percent, verdict->stage);
     if (verdict->stage_name[0] != '\0') {
         text_add(out, " ");

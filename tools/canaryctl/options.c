@@ -94,7 +94,7 @@ const struct option_entry options_table[OPTION_COUNT] = {
     [OPTION_RATIO] = { "ratio", 0, "X", VALUE_ANY, NULL,
                        "harm to be found: so many times the old cohort's rate; default 1.5" },
     [OPTION_MARGIN] = { "margin", 0, "X", VALUE_ANY, NULL,
-                        "so many times is still allowed: the rule's threshold; default 1" },
+                        "so many times is still allowed: the rule's threshold; default 1.1" },
     [OPTION_ALPHA] = { "alpha", 0, "P", VALUE_ANY, NULL,
                        "chance of a false alarm that is allowed; default 5%" },
     [OPTION_DESIGN_EFFECT] = { "design-effect", 0, "X", VALUE_ANY, NULL,
