@@ -55,7 +55,7 @@ static int take_subjects(void *user_data, const canary_storage_row *row) {
     struct exposing *exposing = user_data;
     struct canary__row_cursor cursor = { row, GENERATION, 0 };
     uint64_t generation = (uint64_t)canary__row_take_integer(&cursor, 0, INT64_MAX);
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     char what[64];
 
     if (exposing->wanted != 0 && generation != exposing->wanted) {
@@ -125,29 +125,37 @@ static uint64_t count_at(const struct canary__sample *sample, uint32_t level) {
     return low;
 }
 
-static int estimate(struct exposing *exposing, canary_error *error) {
-    struct canary__sample *samples = exposing->samples;
+/* How many users there are in all comes from the cohorts, and from those who are in both: a sample of all of
+ * them together would be of a higher level than the finer of the two, know less, and not be the sum of the
+ * parts that people see beside it. As one sample holds the other of a higher level, the errors of the
+ * cohorts differ by what both share; its level is the higher one, so that the difference is not negative. */
+static void estimate(struct exposing *exposing) {
+    const struct canary__sample *samples = exposing->samples;
     canary_exposure *out = &exposing->out;
-    struct canary__sample all = { 0 };
-    uint32_t level = samples[0].level > samples[1].level ? samples[0].level : samples[1].level;
-    int code = CANARY_OK;
+    struct canary__sample both = { 0 };
+    double variance = 0;
+    double users;
+    double error;
 
+    both.level = samples[0].level > samples[1].level ? samples[0].level : samples[1].level;
+    both.count = canary__sample_common(&samples[0], &samples[1]);
     for (int cohort = 0; cohort < 2; cohort++) {
-        int changed;
-
-        canary__sample_estimate(&samples[cohort], &out->users[cohort], &out->users_error[cohort]);
+        canary__sample_estimate(&samples[cohort], &users, &out->users_error[cohort]);
+        out->users[cohort] = round(users);
+        out->users_total += out->users[cohort];
+        variance += out->users_error[cohort] * out->users_error[cohort];
         /* One level for both: shares of users kept at different ones could not be compared. */
-        out->sampled[cohort] = count_at(&samples[cohort], level);
-        if (code == CANARY_OK) {
-            code = canary__sample_merge(exposing->hooks, &all, &samples[cohort], &changed);
-        }
+        out->sampled[cohort] = count_at(&samples[cohort], both.level);
     }
-    canary__sample_estimate(&all, &out->users_total, &out->users_total_error);
-    canary__sample_free(exposing->hooks, &all);
-    out->sampled_both = canary__sample_common(&samples[0], &samples[1]);
-    out->sampled_all = level == 0;
-    out->sample_share = ldexp(1, -(int)level);
-    return code == CANARY_OK ? code : canary__fail(error, code, 0, "no memory for users");
+    canary__sample_estimate(&both, &users, &error);
+    if (both.count > 0) {
+        out->users_total -= round(users);
+        variance -= error * error;
+    }
+    out->users_total_error = sqrt(fmax(variance, 0));
+    out->sampled_both = both.count;
+    out->sampled_all = both.level == 0;
+    out->sample_share = ldexp(1, -(int)both.level);
 }
 
 static int read_all(struct exposing *exposing, const struct canary__scan *scan,
@@ -158,7 +166,7 @@ static int read_all(struct exposing *exposing, const struct canary__scan *scan,
         code = read_samples(exposing, scan->measurements, scan->rollout, error);
     }
     if (code == CANARY_OK && exposing->known) {
-        code = estimate(exposing, error);
+        estimate(exposing);
     }
     for (int cohort = 0; cohort < 2; cohort++) {
         canary__sample_free(exposing->hooks, &exposing->samples[cohort]);
@@ -169,7 +177,7 @@ static int read_all(struct exposing *exposing, const struct canary__scan *scan,
 int canary_exposure_read(canary_store *store, const char *rollout,
                          const canary_metrics_query *query, canary_exposure *out,
                          canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct exposing exposing = { .known = 1 };
     struct canary__scan scan = { .rollout = rollout, .take = take_sheet, .user_data = &exposing };
     canary_metrics_query admitted;

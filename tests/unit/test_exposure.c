@@ -60,6 +60,37 @@ static void many_users_are_estimated(void **state) {
     assert_true(out.sampled_both > 10 && out.sampled_both < 80);
 }
 
+/* Each cohort fits its sample, and both together would not fit one. */
+static void what_is_known_is_not_estimated(void **state) {
+    struct unit *unit = *state;
+    canary_exposure out;
+
+    measured_users(unit, 2, 8000, 7990, 15990);
+    out = expose(unit, NULL);
+    assert_int_equal(out.sampled_all, 1);
+    assert_true(out.users[0] == 8000 && out.users[1] == 8000 && out.sampled_both == 10);
+    assert_true(out.users_total == 15990 && out.users_total_error == 0);
+}
+
+/* People add them up. */
+static void parts_make_the_whole(void **state) {
+    enum { OLD = 150000, NEW = 5000 };
+    struct unit *unit = *state;
+    canary_exposure out;
+
+    measured_users(unit, 2, OLD, OLD, OLD + NEW);
+    out = expose(unit, NULL);
+    assert_true(out.users[1] == NEW && out.users_error[1] == 0 && out.sampled_both == 0);
+    assert_true(out.users_total == out.users[0] + out.users[1]);
+    assert_true(out.users_total_error == out.users_error[0]);
+    assert_true(fabs(out.users_total - (OLD + NEW)) < 4 * out.users_total_error);
+
+    measured_users(unit, 3, OLD, 0, OLD); /* and who is in both counts once */
+    out = expose(unit, NULL);
+    assert_true(out.users_total == out.users[0] && out.users_total == out.users[1]);
+    assert_true(fabs(out.users_total_error - out.users_error[0]) < 1e-6 * out.users_error[0]);
+}
+
 /* Without a generation asked for, the newest that has users is told about. */
 static void which_generation(void **state) {
     struct unit *unit = *state;
@@ -148,9 +179,14 @@ static void a_smaller_struct(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        MEASURED_BOTH(few_users_are_exact), MEASURED_BOTH(many_users_are_estimated),
-        MEASURED_BOTH(which_generation),    MEASURED_BOTH(decisions),
-        MEASURED_SQLITE(damaged_users),     MEASURED_BOTH(a_smaller_struct),
+        MEASURED_BOTH(few_users_are_exact),
+        MEASURED_BOTH(many_users_are_estimated),
+        MEASURED_BOTH(what_is_known_is_not_estimated),
+        MEASURED_BOTH(parts_make_the_whole),
+        MEASURED_BOTH(which_generation),
+        MEASURED_BOTH(decisions),
+        MEASURED_SQLITE(damaged_users),
+        MEASURED_BOTH(a_smaller_struct),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
