@@ -43,6 +43,13 @@ def reading(store):
     equal(store.good("policy", "check", path, db=False,
                      env={"CANARY_DB": "/nowhere", "CANARY_ROLLOUT": "x"}).out, out,
           "check: a store in the environment is not asked")
+    path, text = policy(store, "turned", description="ends \u202ethgir eht no")
+    out = store.good("policy", "check", path, db=False).out
+    check("\u202e" not in out and "ends \\u202ethgir eht no" in out,
+          "check: a description does not turn lines about", out)
+    check("ends \u202ethgir eht no" in store.good("-o", "json", "policy", "check", path,
+                                                  db=False).json["explanation"],
+          "check: in JSON it is what it is")
 
 
 def wrong(store):

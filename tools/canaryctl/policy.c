@@ -70,16 +70,33 @@ int policy_read_file(const struct session *session, const char *file, struct tex
                        standard ? "standard input" : file, strerror(trouble));
 }
 
-void policy_explain(const canary_policy *policy, struct text *out) {
+static void explain(const canary_policy *policy, struct text *out) {
     canary_error error = CANARY_ERROR_INIT;
     text_add(out, "");
     canary_policy_explain(policy, text_write, out, &error);
 }
 
+/* Descriptions are others' words. */
+void policy_explain(const canary_policy *policy, struct text *out) {
+    struct text words = { 0 };
+    explain(policy, &words);
+    text_add(out, "");
+    for (const char *line = words.data; *line != '\0';) {
+        size_t size = strcspn(line, "\n");
+        text_safe(out, line, size);
+        line += size;
+        if (*line == '\n') {
+            text_add(out, "\n");
+            line++;
+        }
+    }
+    text_free(&words);
+}
+
 json_t *policy_explanation(const canary_policy *policy) {
     struct text text = { 0 };
     json_t *array = json_array();
-    policy_explain(policy, &text);
+    explain(policy, &text);
     for (char *line = text.data; *line != '\0';) {
         char *end = line + strcspn(line, "\n");
         bool last = *end == '\0';
