@@ -165,6 +165,18 @@ def files(store):
     result = store.run("report", "--output", str(store.directory / "no" / "r.html"))
     equal(result.code, 3, "no such directory: exit 3")
     contains(result.err, "cannot be written", "no such directory: says so")
+    link, pipe = store.directory / "latest.html", store.directory / "pipe"
+    link.symlink_to("r.html")
+    store.good("report", "checkout", "--period", "day", "--output", str(link))
+    check(link.is_symlink() and html_file.read_text() != before, "a link stays one, and its file is the new report")
+    os.mkfifo(pipe)
+    with subprocess.Popen(["timeout", "60", "cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        store.run("report", "checkout", "--output", str(pipe))
+        still = pipe.is_fifo()
+        if not still:
+            reader.terminate()
+        told = reader.communicate(timeout=60)[0].decode()
+    check(still and told.startswith("# Report"), "a pipe, or a device, is written to and stays what it is")
     if os.path.exists("/dev/full"):
         with open("/dev/full", "wb") as full:
             process = store.start("report", stdout=full, stderr=subprocess.PIPE)

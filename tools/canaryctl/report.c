@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DAY_NS (24 * 3600 * WHEN_SECOND)
@@ -83,30 +84,40 @@ static int to_file(void *user_data, const char *text, uint64_t size) {
     return fwrite(text, 1, (size_t)size, user_data) == (size_t)size ? 0 : 1;
 }
 
-/* Whoever looks at the file meanwhile sees the old report or the new one. */
+/* /dev/stdout, a pipe: it is written to. What is no file yet, or a file, is replaced. */
+static bool is_replaced(const char *path) {
+    struct stat now;
+    return stat(path, &now) != 0 || S_ISREG(now.st_mode);
+}
+
+/* Whoever looks at the file meanwhile sees the old report or the new one; a link to it stays one. */
 static int write_file(struct session *session, const canary_report_options *options,
                       const char *path) {
     struct text fresh = { 0 };
     canary_error error = CANARY_ERROR_INIT;
-    text_addf(&fresh, "%s.%ld.new", path, (long)getpid());
-    FILE *file = fopen(fresh.data, "wxe");
+    bool replaced = is_replaced(path);
+    char *linked = replaced ? realpath(path, NULL) : NULL;
+    const char *target = linked != NULL ? linked : path;
+    text_addf(&fresh, "%s.%ld.new", target, (long)getpid());
+    FILE *file = fopen(replaced ? fresh.data : path, replaced ? "wxe" : "we");
     int reason = file == NULL ? errno : 0;
     int code = CANARY_OK;
     if (file != NULL) {
         code = canary_report(session->store, session->rollout, options, to_file, file, &error);
         errno = 0;
-        if (code == CANARY_OK && (fflush(file) != 0 || fsync(fileno(file)) != 0))
+        if (code == CANARY_OK && (fflush(file) != 0 || (replaced && fsync(fileno(file)) != 0)))
             reason = errno != 0 ? errno : EIO;
         if (code == CANARY_E_REFUSED)
             reason = errno != 0 ? errno : EIO;
         if (fclose(file) != 0 && reason == 0)
             reason = errno;
-        if (code == CANARY_OK && reason == 0 && rename(fresh.data, path) != 0)
+        if (code == CANARY_OK && reason == 0 && replaced && rename(fresh.data, target) != 0)
             reason = errno;
-        if (code != CANARY_OK || reason != 0)
+        if ((code != CANARY_OK || reason != 0) && replaced)
             unlink(fresh.data);
     }
     text_free(&fresh);
+    free(linked);
     if (reason != 0)
         return say_failure(CANARY_E_IO, NULL, "the report cannot be written to \"%s\": %s", path,
                            strerror(reason));
