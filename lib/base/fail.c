@@ -9,6 +9,8 @@
 #include "base/sized.h"
 #include "base/text.h"
 
+const canary_error canary__fail_none = CANARY_ERROR_INIT;
+
 void canary_error_init(canary_error *error, uint32_t size) {
     if (error == NULL || size < sizeof error->size) {
         return;
@@ -30,7 +32,7 @@ void canary__fail_copy(canary_error *to, const canary_error *from) {
 
 int canary__fail(canary_error *error, int code, int system, const char *format, ...) {
     if (error != NULL) {
-        canary_error filled = CANARY_ERROR_INIT;
+        canary_error filled = canary__fail_none;
         va_list arguments;
 
         filled.code = code;

@@ -5,6 +5,9 @@
 
 #include <canary/error.h>
 
+/* CANARY_ERROR_INIT, which is half a kilobyte, once instead of in each file that needs one. */
+extern const canary_error canary__fail_none;
+
 /* Fills `error` (NULL is allowed) as far as its size reaches, and returns `code`. */
 int canary__fail(canary_error *error, int code, int system, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -49,7 +49,6 @@ static int stat_data(const char *path, struct stat *status) {
 /* Makes the file whole under another name and links it into place: nobody ever sees half a bell,
  * and of two makers one wins. */
 static int make(const char *path, canary_error *error) {
-    static const unsigned char zeros[CANARY__BELL_SIZE];
     unsigned char bytes[CANARY__BELL_SIZE];
     char temporary[4200];
     struct stat status;
@@ -62,7 +61,7 @@ static int make(const char *path, canary_error *error) {
     if (fd < 0) {
         return fail_path(error, temporary, "open");
     }
-    memcpy(bytes, zeros, sizeof bytes);
+    memset(bytes, 0, sizeof bytes);
     memcpy(bytes + CANARY__BELL_MAGIC_AT, CANARY__BELL_MAGIC, 8);
     if (pwrite(fd, bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
         code = fail_path(error, temporary, "write");

@@ -99,7 +99,7 @@ static int set_percentage(struct canary__edit *edit, const char *rollout, uint32
                             CANARY_PHASE_MAX);
     }
     if ((edit->options.flags & CANARY_CHANGE_EMERGENCY) != 0) {
-        canary_error own = CANARY_ERROR_INIT;
+        canary_error own = canary__fail_none;
         canary_error *heard = edit->error;
         /* The cap is known whatever the store says, and one above the present state holds nobody
          * down. */

@@ -148,7 +148,7 @@ static int find_sibling(void *user_data, const canary_storage_row *stored) {
 static void warn_of_siblings(struct canary__edit *edit, const struct canary__rollout_row *row) {
     struct siblings siblings = { row, "" };
     canary_storage_range all = { .size = (uint32_t)sizeof all };
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
 
     edit->store->methods.read(edit->transaction, CANARY_TABLE_ROLLOUTS, &all, find_sibling,
                               &siblings, &ignored);
@@ -179,7 +179,7 @@ static int create_flag(struct canary__edit *edit, const char *name, int enabled)
 static void forget_entry(struct canary__edit *edit, const char *name) {
     const struct canary__bell_entry *entry =
         canary__bell_find(&edit->store->image, canary__bell_key(name));
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
 
     if (entry != NULL && (edit->options.flags & CANARY_CHANGE_DRY_RUN) == 0) {
         canary__bell_put(edit->store->bell.path, entry->key, 0, 0, CANARY__BELL_RECORDED, &ignored);
@@ -192,7 +192,7 @@ int canary_create(canary_store *store, const canary_rollout_spec *spec,
     struct canary__rollout_row row;
     struct canary__rollout_row existing;
     struct canary__edit edit;
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int code;
 
     if (spec == NULL || canary__sized_in(&admitted, spec, sizeof admitted,
@@ -259,7 +259,7 @@ static void mend_bell(struct canary__edit *edit, const struct canary__rollout_ro
     const struct canary__bell_entry *entry =
         canary__bell_find(&edit->store->image, canary__bell_key(row->name));
     const char *path = edit->store->bell.path;
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
 
     if (path == NULL || (edit->options.flags & CANARY_CHANGE_DRY_RUN) != 0) {
         return;

@@ -112,7 +112,7 @@ int canary__edit_start(struct canary__edit *edit) {
     canary__bell_read(&store->bell, 1, &store->image);
     code = canary__row_read_change(&store->methods, edit->transaction, 0, &edit->head, edit->error);
     if (code != CANARY_OK) {
-        canary_error ignored = CANARY_ERROR_INIT;
+        canary_error ignored = canary__fail_none;
 
         store->methods.end(edit->transaction, 0, &ignored);
         canary__store_unlock(store);
@@ -130,7 +130,7 @@ int canary__edit_begin(struct canary__edit *edit, canary_store *store, const cha
 static int conflict(struct canary__edit *edit, const struct canary__rollout_row *row,
                     const char *what, long long expected, long long found) {
     struct canary__change_row last;
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     char when[32] = "an unknown time";
 
     if (canary__row_read_last(&edit->store->methods, edit->transaction, row->name, &last,
@@ -364,7 +364,7 @@ static int ring(struct canary__edit *edit, const struct canary__bell_ringer *rin
 /* The change is durable; a bell that does not ring delays others by a tick and is no failure. */
 static void tell_everybody(struct canary__edit *edit, struct canary__bell_ringer *ringer) {
     canary_store *store = edit->store;
-    canary_error error = CANARY_ERROR_INIT;
+    canary_error error = canary__fail_none;
 
     if (store->bell.path != NULL) {
         int rung = ring(edit, ringer) == CANARY_OK;
@@ -386,7 +386,7 @@ int canary__edit_end(struct canary__edit *edit, int code, canary_change *out) {
     int dry = (edit->options.flags & CANARY_CHANGE_DRY_RUN) != 0;
     int commit = code == CANARY_OK && !dry;
     struct canary__bell_ringer ringer = { .fd = -1 };
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int ended;
 
     if (commit) {

@@ -62,7 +62,7 @@ static int take(void *user_data, const canary_storage_row *stored) {
 
 int canary_change_evidence(canary_store *store, uint64_t change_id, char *buffer, uint64_t capacity,
                            uint64_t *size, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     canary_storage_value key = canary__value_integer((int64_t)change_id);
     canary_storage_range range = { .size = (uint32_t)sizeof range, .key_count = 1, .key = &key };
     struct search search = { .room = { .buffer = buffer, .capacity = capacity }, .id = change_id };

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/fail.h"
 #include "control/trail.h"
 
 /* A pending rollback caps until one is recorded. A recorded one caps who has not read it yet. When
@@ -48,7 +49,7 @@ static int salt_moved(const struct canary__follower *f, const struct canary__rol
  * yet; later the revision tells. */
 static int matches_trail(struct canary__follower *f, void *transaction,
                          const struct canary__rollout_row *row) {
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     int holds;
 
     (void)canary__trail_holds(&f->store->methods, transaction, row, &holds, &ignored);
@@ -57,7 +58,7 @@ static int matches_trail(struct canary__follower *f, void *transaction,
 
 /* An operator who accepted what he found may have put back an older store on purpose. */
 static int accepted_since(struct canary__follower *f, void *transaction, int64_t seen_at) {
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     int64_t at;
 
     (void)canary__trail_accepted(&f->store->methods, transaction, f->name, &at, &ignored);
@@ -101,7 +102,7 @@ static void believe_flag(struct canary__follower *f, void *transaction,
     int good = flag->intact && !f->store->trail_doubt;
 
     if (good && f->good_flag < 0) {
-        canary_error ignored = CANARY_ERROR_INIT;
+        canary_error ignored = canary__fail_none;
         int denied;
 
         (void)canary__trail_denies(&f->store->methods, transaction, flag, &denied, &ignored);

@@ -70,7 +70,7 @@ static int rollout_exists(canary_store *store, const char *rollout, canary_error
 
 int canary_history(canary_store *store, const char *rollout, uint64_t limit, uint64_t before,
                    canary_change_fn callback, void *user_data, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct search search = { .rollout = rollout, .left = limit != 0 ? limit : UINT64_MAX };
     int stopped = 0;
     int code = CANARY_OK;

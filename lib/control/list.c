@@ -140,7 +140,7 @@ static int fill_rollout(canary_store *store, void *transaction, const char *name
 
 int canary_rollout_read(canary_store *store, const char *rollout, canary_rollout *out,
                         canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     canary_rollout found;
     void *transaction;
     int code;
@@ -177,7 +177,7 @@ static int out_of_memory(canary_error *error) {
 
 int canary_rollout_list(canary_store *store, canary_rollout_fn callback, void *user_data,
                         canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     canary_storage_range all = { .size = (uint32_t)sizeof all };
     struct canary__rows names = { 0 };
     struct canary__rows found = { 0 };
@@ -248,7 +248,7 @@ static int count_obeying(void *user_data, const canary_storage_row *stored) {
 
 int canary_flag_list(canary_store *store, canary_flag_fn callback, void *user_data,
                      canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     canary_storage_range all = { .size = (uint32_t)sizeof all };
     struct canary__rows flags = { 0 };
     void *transaction;
@@ -297,7 +297,7 @@ static int gather_override(void *user_data, const canary_storage_row *row) {
 
 int canary_override_list(canary_store *store, const char *rollout, canary_override_fn callback,
                          void *user_data, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct canary__rows rows = { 0 };
     struct canary__rollout_row row;
     void *transaction;

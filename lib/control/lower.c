@@ -99,7 +99,7 @@ static void settled_here(canary_store *store, const struct canary__lowering *low
 }
 
 static void lower_now(canary_store *store, struct canary__lowering *lowering) {
-    canary_error error = CANARY_ERROR_INIT;
+    canary_error error = canary__fail_none;
 
     if (store->bell.path != NULL) {
         int code;
@@ -121,7 +121,7 @@ static void lower_now(canary_store *store, struct canary__lowering *lowering) {
 
 /* The call was a mistake (no such rollout, a raise): nothing is to stay. */
 static void withdraw(canary_store *store, struct canary__lowering *lowering) {
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     struct canary__bell_entry entry;
 
     (void)canary__bell_peek(store->bell.path, canary__bell_key(lowering->rollout), &entry);
@@ -140,7 +140,7 @@ static void withdraw(canary_store *store, struct canary__lowering *lowering) {
 /* In effect, not recorded: the entry is pending (again), so that no other change lifts it. */
 static void keep_lowered(canary_store *store, const struct canary__lowering *lowering,
                          canary_error *error) {
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
 
     if (lowering->rung) {
         put_pending(store, lowering, &ignored);
@@ -192,7 +192,7 @@ static int record(struct canary__edit *edit, struct canary__lowering *lowering) 
     if (code == CANARY_OK && lowering->rung) {
         /* Before the commit: whoever reads the new revision is thereby freed of the cap, and nobody
          * is freed before. */
-        canary_error ignored = CANARY_ERROR_INIT;
+        canary_error ignored = canary__fail_none;
         struct canary__bell_entry entry;
 
         (void)canary__bell_peek(edit->store->bell.path, canary__bell_key(lowering->rollout),
@@ -209,7 +209,7 @@ static int record(struct canary__edit *edit, struct canary__lowering *lowering) 
 /* What a look without waiting already shows to be wrong is refused before anything is rung. */
 static int foresee(struct canary__edit *edit, struct canary__lowering *lowering) {
     canary_store *store = edit->store;
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     struct canary__rollout_row row;
     void *transaction = NULL;
     int code;
@@ -239,7 +239,7 @@ static int foresee(struct canary__edit *edit, struct canary__lowering *lowering)
 
 int canary__lower(struct canary__edit *edit, struct canary__lowering *lowering,
                   canary_change *out) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     canary_error *error = edit->error;
     int dry = (edit->options.flags & CANARY_CHANGE_DRY_RUN) != 0;
     int code;

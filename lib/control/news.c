@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/text.h"
 
 /* How old news may be: long against a wake on a busy machine, short for who would put back a page. */
@@ -77,7 +78,7 @@ void canary__news_sign(struct canary__news *news, const struct canary__bell_ring
 }
 
 void canary__news_learn(canary_store *store, void *transaction) {
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
 
     store->secret_known = store->methods.secret != NULL && store->bell.path != NULL &&
                           store->methods.secret(transaction, store->secret, &ignored) == CANARY_OK;

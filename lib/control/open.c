@@ -89,7 +89,7 @@ static int first_read(struct canary__follower *follower, int wait, canary_error 
     canary_store *store = follower->store;
     const struct timespec step = { 0, BUSY_STEP_NS };
     int64_t deadline = canary__store_machine_ns() + (wait ? store->busy_ns : 0);
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
 
     for (;;) {
         int code;

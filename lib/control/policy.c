@@ -196,7 +196,7 @@ static int find(canary_store *store, struct search *search, struct canary__rollo
 int canary_rollout_policy_read(canary_store *store, const char *rollout, const char *digest,
                                char *buffer, uint64_t capacity, uint64_t *size,
                                canary_change *change, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct search search = { .room = { .buffer = buffer, .capacity = capacity },
                              .rollout = rollout,
                              .digest = digest };

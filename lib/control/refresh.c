@@ -62,7 +62,7 @@ static int look_at_trail(canary_store *store, void *transaction, canary_error *e
 /* The same in a hurry: is the newest change the one that was seen last, or does it name that as the
  * one before it? Its own content is verified at the next tick, with the overrides. 0 when it is not as simple as that. */
 static int continues(canary_store *store, void *transaction) {
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     struct canary__link link;
 
     if (store->head_id == 0 || store->trail_doubt ||
@@ -106,7 +106,7 @@ static int read_all(canary_store *store, void *transaction, int source, int pins
         return failure;
     }
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
-        canary_error own = CANARY_ERROR_INIT;
+        canary_error own = canary__fail_none;
         int code = canary__follow_rows(f, transaction, hurried, &own);
 
         f->current = code == CANARY_OK;
@@ -124,7 +124,7 @@ static int read_all(canary_store *store, void *transaction, int source, int pins
         }
     }
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
-        canary_error own = CANARY_ERROR_INIT;
+        canary_error own = canary__fail_none;
         int code = canary__follow_pins(f, transaction, pins_too, &own);
 
         canary__follow_publish(f, source);
@@ -224,7 +224,7 @@ static CANARY__HOT int hear_news(canary_store *store, int64_t now) {
 /* Bell and store. Apart from the news, whose way is to be short: this one has errors to fill in. */
 static __attribute__((noinline)) int look(canary_store *store, int source, int force, int heard,
                                           canary_error *error) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     void *transaction = NULL;
     int changed = heard;
     int code;
@@ -242,7 +242,7 @@ static __attribute__((noinline)) int look(canary_store *store, int source, int f
     }
     code = store->methods.begin(store->implementation, CANARY_STORAGE_READ, &transaction, &own);
     if (code == CANARY_OK) {
-        canary_error ending = CANARY_ERROR_INIT;
+        canary_error ending = canary__fail_none;
         int ended;
 
         code = read_store(store, transaction, source, force, &own);

@@ -41,7 +41,7 @@ int canary__rows_begin(canary_store *store, const char *rollout, void **transact
 }
 
 int canary__rows_end(canary_store *store, void *transaction, int code, canary_error *error) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int ended = store->methods.end(transaction, 0, &own);
 
     canary__store_unlock(store);

@@ -237,7 +237,7 @@ int canary_store_open(const char *path, const canary_options *options, canary_st
                       canary_error *error) {
     const struct timespec step = { 0, BUSY_STEP_NS };
     /* Attempts that a later one makes good must not show in the caller's struct. */
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     canary_store *store;
     int64_t deadline;
     int code;
@@ -336,7 +336,7 @@ void canary_store_close(canary_store **store) {
 int canary__store_begin(canary_store *store, int mode, void **transaction, canary_error *error) {
     const struct timespec step = { 0, BUSY_STEP_NS };
     int64_t deadline = canary__store_machine_ns() + store->busy_ns;
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
 
     for (;;) {
         int code;

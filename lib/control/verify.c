@@ -366,9 +366,9 @@ static int check_store(struct verification *v, canary_error *error) {
 
 int canary_verify(canary_store *store, canary_finding_fn callback, void *user_data,
                   canary_verify_report *out, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct verification v = {
-        .store = store, .next_id = 1, .at_ns = INT64_MIN, .error = CANARY_ERROR_INIT
+        .store = store, .next_id = 1, .at_ns = INT64_MIN, .error = canary__fail_none
     };
     int done = 0;
     int code;

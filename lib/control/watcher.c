@@ -29,7 +29,7 @@ static int64_t next_look(const canary_store *store) {
 static CANARY__HOT int wait_for_change(canary_store *store, uint32_t ring, const uint32_t *word,
                                        int64_t timeout_ns) {
     if (word == NULL && store->methods.wait != NULL) {
-        canary_error error = CANARY_ERROR_INIT;
+        canary_error error = canary__fail_none;
 
         if (store->methods.wait(store->implementation, timeout_ns, &error) == CANARY_OK) {
             return CANARY_SOURCE_TICK;

@@ -72,7 +72,7 @@ static int write_hour(const struct capture *capture, canary_store *store, void *
         canary__value_text(place == ALL ? info->note : ""),
     };
     canary_storage_row row = { (uint32_t)sizeof row, CANARY_TABLE_BASELINES, COLUMNS, 0, values };
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     uint8_t *data;
     size_t size;
     int code;
@@ -96,7 +96,7 @@ static int write_hour(const struct capture *capture, canary_store *store, void *
 }
 
 static int write_all(const struct capture *capture, canary_store *store, canary_error *error) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     void *transaction;
     int ended;
     int code = canary__store_begin(store, CANARY_STORAGE_WRITE, &transaction, error);
@@ -192,7 +192,7 @@ static int capture_baseline(struct capture *capture, canary_store *store, int64_
 int canary_baseline_capture(canary_store *store, const char *rollout, int64_t from_ns,
                             int64_t to_ns, const canary_change_options *options,
                             canary_baseline_info *out, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct canary__edit edit;
     struct capture *capture;
     int code;

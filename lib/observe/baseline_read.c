@@ -144,7 +144,7 @@ static int take_info(void *user_data, const canary_storage_row *row) {
 
 int canary_baseline_read(canary_store *store, const char *rollout, canary_baseline_info *out,
                          canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct found found = { .head = 0 };
     canary_store *measurements;
     canary_metrics_query all;

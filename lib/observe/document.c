@@ -195,7 +195,7 @@ static int change_all(struct writing *writing, canary_error *error) {
 }
 
 static int commit(struct writing *writing, canary_error *error) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int ended;
     int code =
         canary__store_begin(writing->store, CANARY_STORAGE_WRITE, &writing->transaction, error);
@@ -215,7 +215,7 @@ static int commit(struct writing *writing, canary_error *error) {
 
 int canary_document_write(canary_store *store, const char *rollout,
                           const canary_document *documents, uint64_t count, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct writing writing = { .rollout = rollout };
     int code;
 

@@ -80,7 +80,7 @@ static int gather(struct listing *listing, const char *name, const canary_docume
 static int take(void *user_data, const canary_storage_row *row) {
     struct listing *listing = user_data;
     struct canary__row_cursor cursor = { row, CANARY__DOCUMENT_NAME, 0 };
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     canary_document document = { 0 };
     char name[NAME_ROOM];
 
@@ -225,7 +225,7 @@ static int admit_query(const canary_document_query *from, canary_document_query 
 int canary_document_list(canary_store *store, const char *rollout,
                          const canary_document_query *query, canary_document_fn callback,
                          void *user_data, uint64_t *damaged, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct listing listing = { .rollout = rollout, .callback = callback, .user_data = user_data };
     canary_metrics_query all;
     int code;
@@ -289,7 +289,7 @@ static int find(struct finding *finding, canary_store *measurements, canary_erro
     const canary_storage_range range = {
         .size = (uint32_t)sizeof range, .key_count = 2, .limit = 1, .key = key
     };
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     void *transaction;
     int code = canary__rows_begin(measurements, NULL, &transaction, error);
 
@@ -309,7 +309,7 @@ static int find(struct finding *finding, canary_store *measurements, canary_erro
 
 int canary_document_read(canary_store *store, const char *rollout, const char *name,
                          canary_document_fn callback, void *user_data, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct finding finding = { .rollout = rollout, .name = name };
     canary_store *measurements = NULL;
     canary_metrics_query all;

@@ -137,7 +137,7 @@ static void refuse(struct canary__pending *pending, const char *metric) {
 
 static int declare(struct delivery *delivery, struct canary__pending *pending,
                    const struct canary__declared *metric, uint32_t bit) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int declared;
     int code = canary__merge_declare(delivery->measurements, delivery->transaction,
                                      pending->follower->name, metric, &declared, &own);
@@ -271,7 +271,7 @@ static int merge_all(struct delivery *delivery) {
         code = write_sequence(delivery, sequence);
     }
     if (code != CANARY_OK) {
-        canary_error ignored = CANARY_ERROR_INIT;
+        canary_error ignored = canary__fail_none;
 
         methods->end(delivery->transaction, 0, &ignored);
         return code;
@@ -399,7 +399,7 @@ static struct canary__pending *waiting(struct canary__observation *observation) 
 }
 
 int canary__flush(struct canary__observation *observation, int how, canary_error *error) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     struct delivery delivery = { .observation = observation,
                                  .once = (how & CANARY__FLUSH_ONCE) != 0,
                                  .error = &own };

@@ -104,7 +104,7 @@ static struct canary__declared *kept_metrics(const struct importing *importing, 
 /* The number of a metric that is known already; CANARY_E_NOT_FOUND when none is. */
 static int find_metric(struct importing *importing, const char *name, uint32_t *metric) {
     struct canary__declared found = { .kind = CANARY_METRIC_PROPORTION };
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int code = CANARY_OK;
     uint32_t count;
     const struct canary__declared *kept = kept_metrics(importing, &count);
@@ -231,7 +231,7 @@ static int check_rows(struct importing *importing, uint64_t count, canary_import
     int code = read_names(importing);
 
     for (uint64_t i = 0; i < count && code == CANARY_OK; i++) {
-        canary_error own = CANARY_ERROR_INIT;
+        canary_error own = canary__fail_none;
         canary_import_result result = { 0 };
         canary_import_row row;
         uint32_t metric = 0;
@@ -338,7 +338,7 @@ static int import_rows(struct importing *importing, const struct canary__deliver
 static int run(struct importing *importing, const struct canary__delivery *delivery, uint64_t count,
                canary_import_result *results, int32_t *repeated) {
     canary_store *store = importing->store;
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int commit;
     int ended;
     int code =
@@ -388,7 +388,7 @@ static int admit_rows(const canary_import_row *rows, uint64_t count, canary_erro
 int canary_import(canary_store *store, const char *rollout, const char *key,
                   const canary_import_row *rows, uint64_t count, canary_import_result *results,
                   int32_t *repeated, canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct canary__delivery delivery = { .rollout = rollout, .key = key };
     struct importing importing = { .rollout = rollout, .rows = (const unsigned char *)rows };
     int32_t again = 0;

@@ -163,7 +163,7 @@ static int load(canary_store *store, void *transaction, int table, const char *r
     const int64_t last = beside + 2 * (int64_t)SECOND;
 
     for (;; *start_ns += *start_ns < beside ? 1 : 1 + randombytes_random() % SECOND) {
-        canary_error own = CANARY_ERROR_INIT;
+        canary_error own = canary__fail_none;
         struct found found = { .column = DATA, .sheet = sheet, .error = &own };
         int code = find(store, transaction, table, rollout, *start_ns, &found, error);
 
@@ -297,7 +297,7 @@ int canary__merge_users(canary_store *measurements, void *transaction, const cha
                         canary_error *error) {
     const struct canary__hooks *hooks = &measurements->hooks;
     struct canary__sample have[2] = { { 0 }, { 0 } };
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     struct found found = { .column = USERS_DATA, .users = have, .error = &own };
     int changed = 0;
     int code = find(measurements, transaction, CANARY_TABLE_SUBJECTS, rollout,

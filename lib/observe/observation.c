@@ -275,7 +275,7 @@ static int open_measurements(canary_store *store, int create, canary_store **out
                              canary_error *error) {
     canary_options options = CANARY_OPTIONS_INIT;
     canary_storage_methods methods;
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     void *implementation = NULL;
     int code;
 

@@ -197,7 +197,7 @@ static int read_all(struct reading *reading, canary_error *error) {
 int canary_metrics(canary_store *store, const char *rollout, const canary_metrics_query *query,
                    canary_metrics_fn callback, void *user_data, canary_metrics_report *report,
                    canary_error *error) {
-    canary_error unheard = CANARY_ERROR_INIT;
+    canary_error unheard = canary__fail_none;
     struct reading reading = { .step = 0 };
     canary_store *measurements;
     int code;

@@ -23,7 +23,7 @@ int canary__scan_sheet(const struct canary__hooks *hooks, const canary_storage_r
                        uint32_t column, const char *what, struct canary__sheet *sheet, int *whole,
                        canary_metrics_report *report, canary_error *error) {
     const canary_storage_value *data = &row->values[column];
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int code;
 
     *whole = 0;
@@ -141,7 +141,7 @@ static int find_rollout(canary_store *store, const char *rollout, canary_error *
 /* The measurement store; NULL when nothing was recorded yet, which is no error. */
 static int find_measurements(canary_store *store, canary_store **measurements,
                              canary_error *error) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     void *transaction;
     int code = canary__merge_store(store, 0, measurements, &own);
 

@@ -5,6 +5,7 @@
 #include <sodium/randombytes.h>
 #include <string.h>
 
+#include "base/fail.h"
 #include "base/text.h"
 #include "observe/observation.h"
 #include "observe/scan.h"
@@ -62,7 +63,7 @@ static int read_rows(struct look *look, int table, const char *rollout, const in
 
 /* A key that is longer than any of ours came out cut short, and names no row: nothing waits for it. */
 static int remove_row(struct look *look, int table, const canary_storage_value *key) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int code = look->store->methods.remove(look->transaction, table, key, &own);
 
     look->moved += code == CANARY_OK;
@@ -85,7 +86,7 @@ static int take_away(struct look *look, int table, const char *rollout,
 static int take(void *user_data, const canary_storage_row *row) {
     struct group *group = user_data;
     struct canary__sheet sheet = { 0 };
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     int64_t start = row->count > START ? row->values[START].integer : 0;
     int64_t floor = start - start % group->width;
     int code;
@@ -116,7 +117,7 @@ static int take(void *user_data, const canary_storage_row *row) {
 
 static int move_group(struct look *look, int from, int to, const char *rollout,
                       const struct group *group) {
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int code = canary__merge_sheet(look->store, look->transaction, to, rollout, group->start,
                                    &group->sheet, &own);
 
@@ -382,7 +383,7 @@ int canary__retain_some(canary_store *measurements, int64_t now_ns, uint32_t mos
 
 void canary__retain(struct canary__observation *observation, canary_store *measurements) {
     struct canary__observation_page *page = observation->page;
-    canary_error error = CANARY_ERROR_INIT;
+    canary_error error = canary__fail_none;
     int64_t monotonic = page->monotonic_at;
     uint32_t moved;
     int code;

@@ -127,7 +127,7 @@ static int place_like_decisions(const struct canary__sqlite *store, canary_error
 }
 
 int canary__sqlite_create(const struct canary__sqlite *store, canary_error *error) {
-    canary_error found = CANARY_ERROR_INIT;
+    canary_error found = canary__fail_none;
     int again = 1;
     int rc = CANARY_OK;
 

@@ -20,12 +20,13 @@ enum {
 };
 
 static void extend(sqlite3_file *file, sqlite3_int64 wanted) {
-    static const unsigned char zeros[PAGE];
+    unsigned char zeros[PAGE];
     sqlite3_int64 size = 0;
 
     if (file->pMethods->xFileSize(file, &size) != SQLITE_OK) {
         return;
     }
+    memset(zeros, 0, sizeof zeros);
     while (size < wanted) {
         int part = PAGE - (int)(size % PAGE);
 

@@ -55,7 +55,7 @@ static int take_row(void *user_data, const canary_storage_row *row) {
     canary_storage_range same = { .size = (uint32_t)sizeof same,
                                   .key_count = loading->table->key_count,
                                   .key = row->values };
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int there = 0;
     int code;
 
@@ -83,7 +83,7 @@ static int take_row(void *user_data, const canary_storage_row *row) {
 
 static int load(struct whole *whole, int number, canary_error *error) {
     struct loading loading = { whole, NULL, error, CANARY_OK };
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int code = canary__shape_table(whole->set, number, &loading.table, error);
 
     if (code != CANARY_OK) {
@@ -139,7 +139,7 @@ static int save(struct whole *whole, canary_error *error) {
 
 static int begin(void *pointer, int mode, void **out, canary_error *error) {
     struct whole *whole = pointer;
-    canary_error ignored = CANARY_ERROR_INIT;
+    canary_error ignored = canary__fail_none;
     int code = whole->memory.begin(whole->kept, CANARY_STORAGE_WRITE, &whole->rows, error);
 
     if (code != CANARY_OK) {
@@ -159,7 +159,7 @@ static int begin(void *pointer, int mode, void **out, canary_error *error) {
 
 static int end(void *pointer, int commit, canary_error *error) {
     struct whole *whole = pointer;
-    canary_error own = CANARY_ERROR_INIT;
+    canary_error own = canary__fail_none;
     int code = CANARY_OK;
     int ended;
 
