@@ -108,6 +108,23 @@ def a_service(store):
     contains(result.err, "did you mean error?", "--metric mistyped: names the nearest")
 
 
+def age_of_figures(store):
+    """Figures by hand leave no trace of a service, and those of one rollout say nothing of another."""
+    store.good("create", "other", "--salt", "other")
+    other = ("--rollout", "other")
+    store.good(*other, "record", "--metric", "f1", "--cohort", "new", "--tp", "1", "--fp", "0", "--fn",
+               "0", "--at", ago(hours=3, minutes=20))
+    for words in ((), ("--metric", "f1")):
+        text = store.good(*other, "metrics", *words).out
+        contains(text, "in this window: nothing was recorded meanwhile", f"metrics {words}: older ones")
+        check("no outcomes recorded yet" not in text, f"metrics {words}: does not deny them", text)
+        check("newest figures" not in text, f"metrics {words}: no age of what is not there", text)
+    serve(store)
+    contains(store.good(*other, "metrics", "--window", "4h").out, "newest figures 3 h ago",
+             "metrics: when the rollout's own newest figures are of")
+    contains(store.good("doctor").out, "other: newest figures 3 h ago", "doctor: the same")
+
+
 def users_in_status(store):
     text = store.good("status").out
     line = next((line for line in text.splitlines() if line.startswith("  users")), "")
@@ -142,7 +159,8 @@ def users_in_status(store):
     contains(result.out, "metrics", "doctor with the metrics destroyed: a finding")
     with open(metrics, "wb") as file:
         file.write(kept)
-    contains(store.good("doctor").out, "figures were merged", "doctor: a line about the metrics")
+    contains(store.good("doctor").out, "checkout: newest figures",
+             "doctor: a line about the metrics")
 
 
 def by_stage(store):
@@ -376,6 +394,9 @@ with Store() as main:
     nothing_yet(main)
     a_service(main)
     users_in_status(main)
+    with Store() as several:
+        several.good("create", "checkout")
+        age_of_figures(several)
     by_stage(main)
     windows(main)
     by_hand(main)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `doctor`: the measurements of a store, which live apart from its decisions. */
 #include "doctor.h"
+#include "metrics.h"
 
 #include "when.h"
 
@@ -56,7 +57,8 @@ static bool check_rollout(struct doctor *doctor, const struct session *session,
         return false;
     }
     add_next(session, rollout, "metrics --by-stage", &next);
-    when_ago(report.last_at_ns, now, ago);
+    int64_t newest = metrics_newest(&report);
+    when_ago(newest, now, ago);
     if (report.damaged > 0)
         doctor_find(doctor, DOCTOR_ERROR, "metrics",
                     "restore PATH-metrics from a backup, or live without them: the rest counts",
@@ -77,13 +79,13 @@ static bool check_rollout(struct doctor *doctor, const struct session *session,
             "timedatectl   shows whether a host's clock is set by the network",
             "figures of %s lie ahead: the clock of this host, or of one that records, is wrong",
             rollout);
-    else if (report.last_at_ns == 0)
+    else if (newest == 0)
         doctor_find(doctor, DOCTOR_OK, "metrics", NULL, "%s: no outcomes recorded yet", rollout);
-    else if (now - report.last_at_ns > QUIET_NS)
-        doctor_find(doctor, DOCTOR_NOTE, "metrics", next.data,
-                    "%s: the newest figures were merged %s", rollout, ago);
+    else if (now - newest > QUIET_NS)
+        doctor_find(doctor, DOCTOR_NOTE, "metrics", next.data, "%s: newest figures %s", rollout,
+                    ago);
     else if (report.damaged == 0)
-        doctor_find(doctor, DOCTOR_OK, "metrics", NULL, "%s: figures were merged %s", rollout, ago);
+        doctor_find(doctor, DOCTOR_OK, "metrics", NULL, "%s: newest figures %s", rollout, ago);
     text_free(&next);
     return true;
 }

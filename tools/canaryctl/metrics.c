@@ -138,16 +138,27 @@ int metrics_unknown(struct session *session, const char *metric) {
     return result;
 }
 
-/* Whether the metric was ever recorded; what is merely absent from the window is no mistake. */
-static bool known_metric(const struct metrics_view *view) {
-    struct figures any = { 0 };
+static int stop_at_first(void *user_data, const canary_metrics_row *row) {
+    (void)row;
+    *(bool *)user_data = true;
+    return 1;
+}
+
+bool metrics_known(const struct metrics_view *view) {
     canary_metrics_query query = CANARY_METRICS_QUERY_INIT;
+    bool any = false;
     query.metric = view->metric;
-    bool known = figures_read(view->session->store, view->session->rollout, &query, &any, NULL) !=
-                     CANARY_OK ||
-                 any.count > 0;
-    figures_free(&any);
-    return known;
+    query.step_ns = HOUR_NS; /* so that a part of what is kept tells */
+    return canary_metrics(view->session->store, view->session->rollout, &query, stop_at_first, &any,
+                          NULL, NULL) != CANARY_OK ||
+           any;
+}
+
+/* The merges that the store remembers are those of services and of deliveries, for any rollout: figures
+ * of this one may be older, and those given by hand are no merge. */
+int64_t metrics_newest(const canary_metrics_report *report) {
+    bool older = report->last_at_ns == 0 || report->to_ns < report->last_at_ns;
+    return report->to_ns == 0 || older ? report->to_ns : report->last_at_ns;
 }
 
 static int show(struct metrics_view *view) {
@@ -155,7 +166,7 @@ static int show(struct metrics_view *view) {
     if (metrics_load(view, &error) != CANARY_OK)
         return session_error(view->session, &error);
     if (!session_given(view->session, OPTION_WATCH) && view->metric != NULL &&
-        view->total.count == 0 && !known_metric(view))
+        view->total.count == 0 && !metrics_known(view))
         return metrics_unknown(view->session, view->metric);
     if (session_given(view->session, OPTION_WATCH))
         return metrics_follow(view);

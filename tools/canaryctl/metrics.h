@@ -35,6 +35,10 @@ int64_t metrics_from(int64_t from_ns, int64_t now_ns);
 /* Reads everything that a view shows. A CANARY_ code. */
 int metrics_load(struct metrics_view *view, canary_error *error);
 void metrics_free(struct metrics_view *view);
+/* Whether anything of what is shown was ever recorded. True when that cannot be read. */
+bool metrics_known(const struct metrics_view *view);
+/* When the newest figures are of; 0 = there are none. */
+int64_t metrics_newest(const canary_metrics_report *report);
 /* Says that there is no such metric, with the names that there are. Returns the exit code. */
 int metrics_unknown(struct session *session, const char *metric);
 

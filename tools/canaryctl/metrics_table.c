@@ -25,7 +25,7 @@ static void add_interval(struct text *out, int64_t from, int64_t to) {
 }
 
 void metrics_head(const struct metrics_view *view, struct text *out) {
-    const canary_metrics_report *report = &view->total.report;
+    int64_t newest = metrics_newest(&view->total.report);
     text_addf(out, "%s%s%s  ", say_begin(SAY_STRONG), view->session->rollout, say_end());
     state_exposure(&view->state, out);
     text_add(out, "\n");
@@ -39,10 +39,10 @@ void metrics_head(const struct metrics_view *view, struct text *out) {
         add_interval(out, view->from_ns, view->now_ns);
     else
         text_add(out, "all that is kept");
-    if (report->last_at_ns != 0) {
+    if (newest != 0) {
         char ago[WHEN_SIZE];
-        when_ago(report->last_at_ns, view->now_ns, ago);
-        text_addf(out, "; newest figures merged %s", ago);
+        when_ago(newest, view->now_ns, ago);
+        text_addf(out, "; newest figures %s", ago);
     }
     text_add(out, "\n");
 }
@@ -193,11 +193,8 @@ static void add_no_data(const struct metrics_view *view, struct text *out) {
     text_add(out, "\nno data");
     if (view->metric != NULL)
         text_addf(out, " of %s", view->metric);
-    if (view->total.report.last_at_ns == 0) {
+    if (view->from_ns == 0 || !metrics_known(view)) {
         text_add(out, ": no outcomes recorded yet; a service records them with canary_record()\n");
-    } else if (view->from_ns == 0) {
-        text_add(out, ": nothing is recorded of this rollout; a service records outcomes with "
-                      "canary_record()\n");
     } else {
         text_add(out, " in this window: nothing was recorded meanwhile\n");
         label(out, "next");
