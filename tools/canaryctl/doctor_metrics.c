@@ -57,7 +57,7 @@ static bool check_rollout(struct doctor *doctor, const struct session *session,
         return false;
     }
     add_next(session, rollout, "metrics --by-stage", &next);
-    int64_t newest = metrics_newest(&report);
+    int64_t newest = metrics_newest(&report, now);
     when_ago(newest, now, ago);
     if (report.damaged > 0)
         doctor_find(doctor, DOCTOR_ERROR, "metrics",

@@ -154,11 +154,10 @@ bool metrics_known(const struct metrics_view *view) {
            any;
 }
 
-/* The merges that the store remembers are those of services and of deliveries, for any rollout: figures
- * of this one may be older, and those given by hand are no merge. */
-int64_t metrics_newest(const canary_metrics_report *report) {
-    bool older = report->last_at_ns == 0 || report->to_ns < report->last_at_ns;
-    return report->to_ns == 0 || older ? report->to_ns : report->last_at_ns;
+/* Not when something was merged last: that may have been of another rollout, and figures given by hand leave
+ * no trace there. A step that is under way ends later than now. */
+int64_t metrics_newest(const canary_metrics_report *report, int64_t now_ns) {
+    return report->to_ns < now_ns ? report->to_ns : now_ns;
 }
 
 static int show(struct metrics_view *view) {

@@ -37,8 +37,8 @@ int metrics_load(struct metrics_view *view, canary_error *error);
 void metrics_free(struct metrics_view *view);
 /* Whether anything of what is shown was ever recorded. True when that cannot be read. */
 bool metrics_known(const struct metrics_view *view);
-/* When the newest figures are of; 0 = there are none. */
-int64_t metrics_newest(const canary_metrics_report *report);
+/* When the newest figures are of, to ten seconds; 0 = there are none. */
+int64_t metrics_newest(const canary_metrics_report *report, int64_t now_ns);
 /* Says that there is no such metric, with the names that there are. Returns the exit code. */
 int metrics_unknown(struct session *session, const char *metric);
 

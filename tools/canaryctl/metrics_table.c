@@ -25,7 +25,7 @@ static void add_interval(struct text *out, int64_t from, int64_t to) {
 }
 
 void metrics_head(const struct metrics_view *view, struct text *out) {
-    int64_t newest = metrics_newest(&view->total.report);
+    int64_t newest = metrics_newest(&view->total.report, view->now_ns);
     text_addf(out, "%s%s%s  ", say_begin(SAY_STRONG), view->session->rollout, say_end());
     state_exposure(&view->state, out);
     text_add(out, "\n");
