@@ -17,7 +17,7 @@ enum {
     PAIRS = 200,
     CRASHES = 20,
     CRASH_WITHIN_US = 20000,
-    PATIENCE_S = 120, /* for a child that hangs */
+    PATIENCE_S = 300, /* for a child that hangs */
 };
 
 struct child {
@@ -102,14 +102,16 @@ static int increment(struct canary__suite *suite) {
     struct canary__suite_handle *handle;
 
     CANARY__SUITE_TRY(canary__suite_open(suite, 0, &handle));
-    for (int i = 0; i < INCREMENTS; i++) {
+    for (int i = 0; i < INCREMENTS;) {
         int64_t number;
+        int done;
 
         CANARY__SUITE_TRY(canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE));
         CANARY__SUITE_TRY(read_number(suite, handle, "number", &number));
         CANARY__SUITE_TRY(canary__suite_put(suite, handle,
                                             canary__suite_row_number(suite, "number", number + 1)));
-        CANARY__SUITE_TRY(canary__suite_end(suite, handle, 1));
+        CANARY__SUITE_TRY(canary__suite_commit(suite, handle, &done));
+        i += done;
     }
     return 1;
 }
@@ -148,11 +150,11 @@ static int write_pairs(struct canary__suite *suite, int to) {
     struct canary__suite_handle *handle;
     int passed = canary__suite_open(suite, 0, &handle);
 
-    for (int i = 1; i <= PAIRS && passed; i++) {
+    for (int i = 1, done = 0; i <= PAIRS && passed; i += done) {
         passed = canary__suite_begin(suite, handle, CANARY_STORAGE_WRITE) &&
                  canary__suite_put(suite, handle, canary__suite_row_number(suite, "left", i)) &&
                  canary__suite_put(suite, handle, canary__suite_row_number(suite, "right", i)) &&
-                 canary__suite_end(suite, handle, 1);
+                 canary__suite_commit(suite, handle, &done);
     }
     return say(suite, to, passed);
 }
@@ -189,9 +191,15 @@ int canary__suite_check_one_state(struct canary__suite *suite) {
     CANARY__SUITE_TRY(spawn(suite, read_pairs, &reader));
     passed = spawn(suite, write_pairs, &writer) && join(suite, &writer);
     if (!passed) {
+        char why[sizeof suite->detail];
+
+        memcpy(why, suite->detail, sizeof why);
         kill(reader.pid, SIGKILL);
+        join(suite, &reader);
+        memcpy(suite->detail, why, sizeof why);
+        return 0;
     }
-    return join(suite, &reader) && passed;
+    return join(suite, &reader);
 }
 
 /* -- unfinished -- */

@@ -166,6 +166,18 @@ int canary__suite_end(struct canary__suite *suite, struct canary__suite_handle *
                   commit ? "end(commit)" : "end(no commit)");
 }
 
+int canary__suite_commit(struct canary__suite *suite, struct canary__suite_handle *handle,
+                         int *done) {
+    void *transaction = handle->transaction;
+    int code;
+
+    suite->error = no_error;
+    handle->transaction = NULL;
+    code = handle->methods.end(transaction, 1, &suite->error);
+    *done = code != CANARY_E_BUSY;
+    return !*done || worked(suite, code, "end(commit)");
+}
+
 int canary__suite_write(struct canary__suite *suite, struct canary__suite_handle *handle,
                         const canary_storage_row *row) {
     suite->error = no_error;

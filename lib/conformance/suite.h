@@ -93,6 +93,10 @@ void canary__suite_close_all(struct canary__suite *suite);
 /* Waits while the store answers BUSY, as libcanary does. */
 int canary__suite_begin(struct canary__suite *suite, struct canary__suite_handle *handle, int mode);
 int canary__suite_end(struct canary__suite *suite, struct canary__suite_handle *handle, int commit);
+/* Beside other processes, who may be in the way of a commit for longer than a store waits for them: then
+ * `*done` is 0, and the transaction is to be made again. */
+int canary__suite_commit(struct canary__suite *suite, struct canary__suite_handle *handle,
+                         int *done);
 int canary__suite_write(struct canary__suite *suite, struct canary__suite_handle *handle,
                         const canary_storage_row *row);
 /* Writes and frees the row. */

@@ -354,6 +354,9 @@ static void each_allocation(int memory) {
         if (answer != CANARY_OK) {
             assert_true(fired);
             assert_int_equal(answer, CANARY_E_NOMEM);
+            assert_true(error.message[0] != '\0');
+        } else {
+            must_be_stored(store, recorded, what); /* or it would have said so */
         }
         canary_error_init(&error, sizeof error);
         answer = canary_flush(store, &error);
