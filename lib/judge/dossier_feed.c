@@ -17,14 +17,16 @@
 /* Where panes of windows become coarser; see state.h. */
 #define FINE_NS CANARY__HOUR_NS
 #define MIDDLE_NS (6 * CANARY__HOUR_NS)
+/* Ticks that are older may stand at the beginning of their minute. */
+#define COARSE_NS (90 * CANARY__MINUTE_NS)
 
 /* Rows of one tick, until the next one's come. Histograms are the library's during a callback only. */
 struct feed {
     struct canary__dossier *dossier;
-    int recall;       /* windows only */
+    int recall; /* windows only */
+    int64_t now_ns;
     int64_t until_ns; /* ticks that begin before it */
     int64_t from_ns;  /* tick under way */
-    int64_t to_ns;
     uint64_t generation;
     int count; /* rows of it */
     int code;
@@ -38,11 +40,29 @@ static void empty(struct feed *feed) {
     memset(feed->metrics, 0, feed->dossier->policy->metric_count * sizeof *feed->metrics);
 }
 
-static void hand(struct feed *feed) {
+/* What is older than two hours may stand for a minute, and after a week for an hour, up to what comes
+ * next; a process that keeps figures may be late, and its clock is another one. Else whoever looks again
+ * after half a day would find gaps where nothing is missing. */
+static int64_t end_of(const struct feed *feed, int64_t next_ns) {
+    int64_t from = feed->from_ns;
+    int64_t age = feed->now_ns - from;
+    int64_t end = from + CANARY_TICK_NS;
+
+    if (from % CANARY__HOUR_NS == 0 && age > 7 * CANARY__DAY_NS - CANARY__HOUR_NS) {
+        end = from + CANARY__HOUR_NS;
+    } else if (from % CANARY__MINUTE_NS == 0 && age > COARSE_NS) {
+        end = from + CANARY__MINUTE_NS;
+    }
+    end = next_ns > from && next_ns < end ? next_ns : end;
+    return end > from + CANARY_TICK_NS ? end : from + CANARY_TICK_NS;
+}
+
+/* `next_ns`: where the next one begins, or the end of the time that is read. */
+static void hand(struct feed *feed, int64_t next_ns) {
     struct canary__dossier *dossier = feed->dossier;
     struct canary__tick tick = {
         .from_ns = feed->from_ns,
-        .to_ns = feed->to_ns,
+        .to_ns = end_of(feed, next_ns),
         .generation = feed->generation,
         .metrics = feed->metrics,
     };
@@ -128,10 +148,9 @@ static int take(void *user_data, const canary_metrics_row *row) {
         return 0;
     }
     if (feed->count > 0 && (row->from_ns != feed->from_ns || row->generation != feed->generation)) {
-        hand(feed);
+        hand(feed, row->from_ns);
     }
     feed->from_ns = row->from_ns;
-    feed->to_ns = row->to_ns;
     feed->generation = row->generation;
     feed->count++;
     metric = find_metric(feed->dossier->policy, row->metric);
@@ -172,7 +191,7 @@ static int read_figures(struct feed *feed, int64_t from_ns, int64_t to_ns, int64
         code = feed->code;
     }
     if (code == CANARY_OK) {
-        hand(feed);
+        hand(feed, feed->until_ns);
         note_trouble(dossier, &report, now_ns);
     }
     return code;
@@ -190,7 +209,7 @@ static int64_t later(int64_t a, int64_t b) {
  * of their hour; and a process gives what it records to the middle of the time since it gathered last. */
 static int64_t begin_of(int64_t ns, int64_t now_ns) {
     ns -= CANARY_TICK_NS;
-    return floor_to(ns, now_ns - ns < 90 * CANARY__MINUTE_NS ? CANARY_TICK_NS : CANARY__HOUR_NS);
+    return floor_to(ns, now_ns - ns < COARSE_NS ? CANARY_TICK_NS : CANARY__HOUR_NS);
 }
 
 /* When its generation began; one that a clock ahead of ours has begun may have figures already. */
@@ -366,7 +385,9 @@ static int feed_all(struct feed *feed, int64_t now_ns) {
 
 int canary__dossier_feed(struct canary__dossier *dossier, int64_t now_ns, int64_t until_ns,
                          canary_error *error) {
-    struct feed feed = { .dossier = dossier, .until_ns = until_ns, .error = error };
+    struct feed feed = {
+        .dossier = dossier, .now_ns = now_ns, .until_ns = until_ns, .error = error
+    };
     int code = renew(dossier, now_ns, error);
 
     if (code == CANARY_OK) {

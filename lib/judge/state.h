@@ -107,8 +107,8 @@ void canary__state_begin(struct canary__state *state, uint64_t generation, int64
  * the week: each tick is held against what was set when it was added. */
 void canary__state_baseline(struct canary__state *state, uint32_t rule, double value);
 
-/* Adds a tick that begins at through_ns or later, in order; an earlier one, or one of another generation,
- * adds to nothing and answers 0; else 1. Splits take every tick that is newer than the newest one they
+/* Adds a tick that begins at through_ns or later, in order, up to its end, which is 10 s later at least;
+ * an earlier one, or one of another generation, adds to nothing and answers 0; else 1. Splits take every tick that is newer than the newest one they
  * have, of any generation. Rules of stages other than `stage` are CLEAR. When a whole tick is missing
  * between through_ns and this one, what was pending begins anew. */
 int canary__state_add(struct canary__state *state, const struct canary_policy *policy,

@@ -140,6 +140,7 @@ int canary__state_add(struct canary__state *state, const struct canary_policy *p
 
     if (mine) {
         now_ns = tick->from_ns + CANARY_TICK_NS;
+        now_ns = tick->to_ns > now_ns ? tick->to_ns : now_ns;
     }
     for (uint32_t i = 0; i < state->rule_count && mine; i++) {
         if (tick->from_ns >= before_ns + CANARY_TICK_NS) {

@@ -38,7 +38,7 @@ struct canary__tick_metric {
 
 struct canary__tick {
     int64_t from_ns;
-    int64_t to_ns;
+    int64_t to_ns; /* of what is kept by the minute, or by the hour: the end of that */
     uint64_t generation;
     const struct canary__tick_metric *metrics; /* by metric_index of the policy */
 };

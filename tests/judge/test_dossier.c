@@ -201,6 +201,51 @@ static void windows_are_read_back(void **state) {
     unit_free(unit);
 }
 
+/* Nobody judged for longer than figures are kept by the tick. What was so in every minute of it was so all the
+ * time; a minute without figures is a gap, as it is for who looks at every tick. */
+static void what_lasted_while_nobody_looked_has_lasted(void **state) {
+    static const char policy[] =
+        "{\"policy\":1,\"name\":\"p\",\"mode\":\"auto\",\"design_effect\":1,\"rules\":["
+        "{\"name\":\"lasting\",\"metric\":\"error\",\"below\":\"5%\",\"window\":\"10m\","
+        "\"for\":\"6h\",\"min_samples\":10,\"action\":\"require\"},"
+        "{\"name\":\"ill\",\"metric\":\"timeout\",\"above\":\"5%\",\"window\":\"10m\","
+        "\"for\":\"6h\",\"min_samples\":10,\"action\":\"warn\"}]}";
+
+    (void)state;
+    for (int gap = 0; gap < 2; gap++) {
+        struct unit *unit = judged_new(UNIT_MEMORY, 500);
+        canary_ctx *ctx = unit_open(unit, JUDGED);
+        canary_decision decision = CANARY_DECISION_INIT;
+        canary_outcome outcome = CANARY_OUTCOME_INIT;
+
+        assert_int_equal(canary_explain(ctx, "anna", 4, &decision), CANARY_OK);
+        judged_policy(unit, policy);
+        judged_ticks(unit, 3, 95, 1, 5, 0);
+        judged_evaluate(unit, 0, &now);
+        assert_int_equal(now.rules[0].state, CANARY_STATE_UNMET);
+        for (int i = 0; i < 8 * 360; i++) {
+            judged_pass(unit, TICK);
+            if (!gap || i / 12 != 100) {
+                judged_outcomes(unit, 95, 1, 5, 0);
+                judged_proportion(unit, "timeout", CANARY_NEW, 5, 5);
+                /* Who records makes minutes of what is old. */
+                assert_int_equal(canary_record(ctx, &decision, &outcome), CANARY_OK);
+                OK(canary_flush(unit->store, &error));
+            }
+        }
+        judged_evaluate(unit, 0, &now);
+        assert_int_equal(now.rules[0].state, gap ? CANARY_STATE_UNMET : CANARY_STATE_MET);
+        assert_int_equal(now.rules[1].state, CANARY_STATE_FIRING);
+        /* Evidence and windows of the present are as ever. */
+        assert_true(now.rules[0].n_new == 300);
+        judged_ticks(unit, 1, 95, 1, 5, 0);
+        judged_evaluate(unit, 0, &now);
+        assert_int_equal(now.rules[0].state, gap ? CANARY_STATE_UNMET : CANARY_STATE_MET);
+        canary_close(&ctx);
+        unit_free(unit);
+    }
+}
+
 /* -- what is kept -- */
 
 static void verdicts_are_kept(void **state) {
@@ -298,6 +343,7 @@ int main(void) {
         cmocka_unit_test(a_generation_begins_anew),
         cmocka_unit_test(equal_questions_keep_their_evidence),
         cmocka_unit_test(windows_are_read_back),
+        cmocka_unit_test(what_lasted_while_nobody_looked_has_lasted),
         cmocka_unit_test(verdicts_are_kept),
         cmocka_unit_test(old_verdicts_go),
         cmocka_unit_test(a_damaged_state_holds),
