@@ -410,6 +410,9 @@ int canary__flush(struct canary__observation *observation, int how, canary_error
     pthread_mutex_lock(&observation->page->flush);
     delivery.first = (how & CANARY__FLUSH_GATHER) != 0 ? canary__parcels_gather(observation)
                                                        : waiting(observation);
+    if (observation->page->ungathered) {
+        code = canary__fail(&own, CANARY_E_NOMEM, 0, "out of memory for figures");
+    }
     /* One rollout that is not there keeps nobody else's figures back. */
     for (struct canary__pending *p = delivery.first; p != NULL; p = p->next) {
         int failure = make_ready(p, busy, &own);

@@ -71,6 +71,7 @@ struct canary__observation_page {
     uint32_t alive;    /* 1 once this process uses it; under the store's lock */
     char writer[33];   /* a random name of this process; "" = none yet */
     uint64_t sequence; /* of its last delivery */
+    int ungathered;    /* 1 when the last gathering left something with the recorders */
     int64_t real_at;   /* both clocks at the last gathering; `clocks` 1 = they are set */
     int64_t monotonic_at;
     int clocks;
@@ -119,7 +120,7 @@ struct canary__pending *canary__parcels_pending(struct canary__observation *obse
                                                 struct canary__follower *follower,
                                                 uint64_t revision);
 /* Gathers what every context recorded into parcels, keeps their number in bounds, and answers the list
- * of contexts. With the lock `flush`. */
+ * of contexts; `ungathered` tells whether there was memory for all of it. With the lock `flush`. */
 struct canary__pending *canary__parcels_gather(struct canary__observation *observation);
 /* Gathers at a change of generation, `revision` being the one that was in effect. With the store's
  * lock. */

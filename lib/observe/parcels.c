@@ -63,7 +63,8 @@ static struct canary__pending *adopt(struct canary__observation *observation) {
         if (observer != NULL &&
             atomic_load_explicit(&observer->shards->used, memory_order_acquire) != 0) {
             /* Without memory what was recorded stays with the recorders until the next time. */
-            (void)canary__parcels_pending(observation, f, f->shown.revision);
+            observation->page->ungathered |=
+                canary__parcels_pending(observation, f, f->shown.revision) == NULL;
         }
     }
     first = canary__observation_pendings(observation);
@@ -219,33 +220,37 @@ static uint64_t outcomes_of(const struct canary__sheet *sheet) {
     return outcomes;
 }
 
-/* Under the observer's lock. Without memory nothing has happened, or the samples come later. Answers
- * the new parcel, or NULL. */
-static struct canary__parcel *gather(struct canary__pending *pending, int64_t real,
-                                     int64_t monotonic) {
+/* Under the observer's lock. Gives the new parcel, or NULL where there is nothing for one. CANARY_E_NOMEM:
+ * nothing has happened, or the samples come later. */
+static int gather(struct canary__pending *pending, int64_t real, int64_t monotonic,
+                  struct canary__parcel **out) {
     struct canary__observer *observer = pending->observer;
     const struct canary__hooks *hooks = observer->hooks;
     struct canary__parcel *parcel = canary__alloc(hooks, sizeof *parcel);
     uint32_t sampled = canary__observer_sampled(observer);
     int users = pending->resample || sampled != pending->sampled;
+    int code = CANARY_OK;
 
+    *out = NULL;
     if (parcel == NULL || canary__observer_gather(observer, &parcel->sheet) != CANARY_OK) {
         canary__free(hooks, parcel, sizeof *parcel);
-        return NULL;
+        return CANARY_E_NOMEM;
     }
     if (users) {
-        pending->resample = canary__observer_samples(observer, parcel->users) != CANARY_OK;
+        code = canary__observer_samples(observer, parcel->users);
+        pending->resample = code != CANARY_OK;
         pending->sampled = sampled;
     }
     if (parcel->sheet.count == 0 && parcel->users[0].count + parcel->users[1].count == 0) {
         canary__parcel_free(hooks, parcel);
-        return NULL;
+        return code;
     }
     parcel->revision = pending->revision;
     parcel->start_ns = tick_of(pending, real, monotonic);
     parcel->outcomes = outcomes_of(&parcel->sheet);
     append(pending, parcel);
-    return parcel;
+    *out = parcel;
+    return code;
 }
 
 /* Joins the newest parcel with the one before it where they are of the same tick, as when a flush is
@@ -284,14 +289,16 @@ struct canary__pending *canary__parcels_gather(struct canary__observation *obser
     const struct canary__hooks *hooks = &observation->store->hooks;
     int64_t real = canary__now(hooks, CANARY_CLOCK_REALTIME);
     int64_t monotonic = canary__now(hooks, CANARY_CLOCK_MONOTONIC);
-    struct canary__pending *first = adopt(observation);
+    struct canary__pending *first;
 
+    observation->page->ungathered = 0;
+    first = adopt(observation);
     watch_clocks(observation, real, monotonic);
     for (struct canary__pending *p = first; p != NULL; p = p->next) {
         struct canary__parcel *newest;
 
         canary__observer_lock(p->observer);
-        newest = gather(p, real, monotonic);
+        observation->page->ungathered |= gather(p, real, monotonic, &newest) != CANARY_OK;
         if (newest != NULL) {
             if (newest->users[0].count + newest->users[1].count > 0) {
                 keep_newest_users(hooks, p, newest);
@@ -309,6 +316,7 @@ void canary__parcels_cut(struct canary__follower *follower, uint64_t revision) {
     const struct canary__hooks *hooks = &follower->store->hooks;
     struct canary__pending *pending =
         observation != NULL ? canary__parcels_pending(observation, follower, revision) : NULL;
+    struct canary__parcel *parcel;
 
     /* Without memory the old generation's last seconds are counted for the new one. */
     if (pending == NULL) {
@@ -316,7 +324,7 @@ void canary__parcels_cut(struct canary__follower *follower, uint64_t revision) {
     }
     canary__observer_lock(pending->observer);
     (void)gather(pending, canary__now(hooks, CANARY_CLOCK_REALTIME),
-                 canary__now(hooks, CANARY_CLOCK_MONOTONIC));
+                 canary__now(hooks, CANARY_CLOCK_MONOTONIC), &parcel);
     canary__observer_turn(pending->observer);
     pending->revision = follower->shown.revision;
     pending->resample = 1;
