@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS = 4, ENDED_AT_THE_TOP = 0, ENDED_ROLLED_BACK = 3, ENDED_BY_TIME = 4 };
+enum { ENDED_AT_THE_TOP = 0, ENDED_ROLLED_BACK = 3, ENDED_BY_TIME = 4 };
 
 static void say_time(const struct scenario *scenario, int64_t at_ns) {
     int64_t seconds = (at_ns - scenario->begin_ns) / 1000000000;
@@ -173,6 +173,9 @@ int main(int argc, char **argv) {
         workers[i] = fork();
         if (workers[i] == 0) {
             _exit(worker_serve(&scenario, i));
+        }
+        if (workers[i] < 0) {
+            atomic_store(&scenario.shared->delivered[i], INT64_MAX);
         }
     }
     watch.callback = on_event;

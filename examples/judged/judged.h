@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+enum { WORKERS = 4 };
+
 /* In memory that all processes see. */
 struct shared {
     atomic_int stop;
@@ -15,6 +17,10 @@ struct shared {
     _Atomic(uint64_t) harmed;       /* requests that failed on the new path */
     _Atomic(int64_t) first_harm_ns; /* when the first one did; 0 = none yet */
     _Atomic(int64_t) last_flip_ns;  /* when the last process saw 0 % */
+    /* Of the clock: */
+    _Atomic(int64_t) delivered[WORKERS]; /* ticks before this one are in the store */
+    _Atomic(int64_t) held_ns;            /* how long it stood still */
+    _Atomic(int64_t) shown_ns;           /* the latest that it ever said */
 };
 
 struct scenario {

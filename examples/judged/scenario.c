@@ -19,12 +19,42 @@ static int64_t machine_ns(clockid_t clock) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* A guard takes a tick two seconds after its end, which is soon over when time is fast: the clock goes no
+ * further than one second before the workers have delivered what they recorded. In ns since the start. */
+static int64_t no_further(const struct scenario *scenario) {
+    int64_t tick = INT64_MAX / CANARY_TICK_NS - 2;
+
+    for (unsigned i = 0; i < WORKERS; i++) {
+        int64_t delivered = atomic_load(&scenario->shared->delivered[i]);
+
+        tick = delivered < tick ? delivered : tick;
+    }
+    return (tick + 1) * CANARY_TICK_NS + (int64_t)second_ns - scenario->begin_ns;
+}
+
+static void raise_to(_Atomic(int64_t) *number, int64_t value) {
+    int64_t now = atomic_load(number);
+
+    while (now < value && !atomic_compare_exchange_weak(number, &now, value)) {
+    }
+}
+
 int64_t scenario_clock(void *user_data, int clock) {
     const struct scenario *scenario = user_data;
-    double passed = (double)(machine_ns(CLOCK_MONOTONIC) - scenario->real_ns) * scenario->speed;
+    struct shared *shared = scenario->shared;
+    double real = (double)(machine_ns(CLOCK_MONOTONIC) - scenario->real_ns);
+    int64_t passed = (int64_t)(real * scenario->speed);
 
-    return (clock == CANARY_CLOCK_REALTIME ? scenario->begin_ns : INT64_C(1000000000)) +
-           (int64_t)passed;
+    if (scenario->speed > 1) {
+        int64_t most = no_further(scenario);
+
+        if (passed - atomic_load(&shared->held_ns) > most) {
+            raise_to(&shared->held_ns, passed - most);
+        }
+        raise_to(&shared->shown_ns, passed - atomic_load(&shared->held_ns));
+        passed = atomic_load(&shared->shown_ns); /* somebody else may have held it since */
+    }
+    return (clock == CANARY_CLOCK_REALTIME ? scenario->begin_ns : INT64_C(1000000000)) + passed;
 }
 
 void scenario_options(struct scenario *scenario, canary_options *options) {
@@ -103,5 +133,11 @@ int scenario_read(struct scenario *scenario, int argc, char **argv) {
     scenario->begin_ns = machine_ns(CLOCK_REALTIME) - scenario->length_ns;
     scenario->shared = mmap(NULL, sizeof *scenario->shared, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return scenario->shared == MAP_FAILED ? 2 : 0;
+    if (scenario->shared == MAP_FAILED) {
+        return 2;
+    }
+    for (unsigned i = 0; i < WORKERS; i++) {
+        atomic_init(&scenario->shared->delivered[i], scenario->begin_ns / CANARY_TICK_NS);
+    }
+    return 0;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WORKERS = 4, USERS = 200000 };
+enum { USERS = 200000 };
 
 /* xorshift64*: the same traffic in each run. */
 static uint64_t draw(uint64_t *state) {
@@ -76,6 +76,7 @@ int worker_serve(struct scenario *scenario, unsigned number) {
     scenario_options(scenario, &options);
     if (canary_open(scenario->db, scenario->rollout, &options, &ctx, &error) != CANARY_OK) {
         fprintf(stderr, "judged: worker %u: %s\n", number, error.message);
+        atomic_store(&scenario->shared->delivered[number], INT64_MAX); /* wait for the others */
         return 1;
     }
     while (!atomic_load(&scenario->shared->stop)) {
@@ -95,6 +96,7 @@ int worker_serve(struct scenario *scenario, unsigned number) {
         if (now_ns / CANARY_TICK_NS != tick) {
             tick = now_ns / CANARY_TICK_NS;
             canary_flush(canary_ctx_store(ctx), NULL);
+            atomic_store(&scenario->shared->delivered[number], tick);
         }
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     }
