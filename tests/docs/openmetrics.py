@@ -25,7 +25,7 @@ def main():
         url = process.stdout.readline().strip()
         for accept in "application/openmetrics-text;version=1.0.0,*/*;q=0.1", "*/*", "text/plain":
             request = urllib.request.Request(url, headers={"Accept": accept})
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 kind = answer.headers["Content-Type"]
                 assert kind.startswith("application" if "openmetrics" in accept else "text/plain")
                 check(answer.read().decode(), kind)

@@ -29,24 +29,26 @@ def main():
 
     operate("create", "checkout")
     operate("set", "--percent", "25")
-    process = subprocess.Popen([service, "--db", database, "--threads", "2", "--seconds", "60"],
+    process = subprocess.Popen([service, "--db", database, "--threads", "2", "--seconds", "240"],
                                stdout=subprocess.PIPE, text=True)
-    watchdog = threading.Timer(50, process.kill)
+    watchdog = threading.Timer(200, process.kill)
     watchdog.start()
     pattern = re.compile(r" *([\d.]+) % configured, +([\d.]+) % effective, +([\d.]+) % observed in "
                          r"(\d+) requests, revision (\d+)\n")
     seen = []
+    rolled_back = False
     for line in process.stdout:
         configured, effective, observed, requests, revision = map(
             float, pattern.fullmatch(line).groups())
         seen.append(line)
-        if len(seen) > 20:
-            process.kill()
         # The second in which the share changes is a mixture of two.
-        if revision == 2 and len(seen) > 1:
-            assert requests > 1000, line
-            assert (configured, effective) == (25, 25) and abs(observed - 25) < 3, line
-            operate("rollback")
+        if not rolled_back and revision == 2 and len(seen) > 1:
+            assert (configured, effective) == (25, 25), line
+            # On a busy machine there are seconds with few requests, of which any share may be new.
+            if requests > 5000:
+                assert abs(observed - 25) < 3, line
+                operate("rollback")
+                rolled_back = True
         elif revision == 3 and observed == 0:
             assert (configured, effective) == (0, 0), line
             process.send_signal(signal.SIGTERM)
