@@ -312,6 +312,15 @@ def large(store):
     equal(row["new"]["n"] + row["old"]["n"], rows * (rows + 1), "killed and repeated: nothing twice")
 
 
+def enormous(store):
+    """Counts stop where 64 bits end, and JSON has one bit less: at its end, not below zero."""
+    line = b'{"metric":"vast","cohort":"old","tp":1000000000000000,"fp":0,"fn":0}\n'
+    store.good("import", "--format", "json", "--stdin", "--declare", stdin=line * 9300)
+    row = figures(store, "vast")["old"]
+    equal((row["n"], row["tp"], row["fp"], row["f1"]), (2**63 - 1, 2**63 - 1, 0, 1.0),
+          "counts beyond 2^63: as much as JSON can say")
+
+
 def random_damage(store):
     """Whatever is done to a delivery, it is judged to its end, and every row is merged or refused."""
     seed = int(os.environ.get("CANARY_TEST_SEED") or time.time_ns() % 1000000)
@@ -351,5 +360,6 @@ with Store() as main:
     csv(main)
     usage(main)
     large(main)
+    enormous(main)
     random_damage(main)
 finish()

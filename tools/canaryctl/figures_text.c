@@ -119,7 +119,7 @@ json_t *figures_real(double value) {
 }
 
 static json_t *count(uint64_t value) {
-    return json_integer((json_int_t)value);
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
 }
 
 static void set_counts(json_t *object, const struct figures_row *row,
