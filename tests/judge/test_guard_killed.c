@@ -49,7 +49,7 @@ static int64_t time_now(void) {
 }
 
 /* Kills a guard so long after it has decided to act; 1 when it had not come to its end. Below 0: lets it
- * work, and sets `*took_ns` to how long it did from there on. */
+ * work. Sets `*took_ns` to how long it did from there on, or took at most, where it had. */
 static int kill_one(struct unit *unit, int64_t after_ns, int64_t *took_ns) {
     struct pollfd news;
     int ends[2];
@@ -65,7 +65,7 @@ static int kill_one(struct unit *unit, int64_t after_ns, int64_t *took_ns) {
     }
     close(ends[1]);
     news = (struct pollfd){ .fd = ends[0], .events = POLLIN };
-    assert_int_equal(poll(&news, 1, 20000), 1);
+    assert_int_equal(poll(&news, 1, 120000), 1);
     assert_int_equal(read(ends[0], &word, 1), 1);
     assert_int_equal(word, 'v');
     if (after_ns < 0) {
@@ -78,6 +78,10 @@ static int kill_one(struct unit *unit, int64_t after_ns, int64_t *took_ns) {
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
     close(ends[0]);
+    /* It may have been measured while the machine had other work to do: then nobody would die at work. */
+    if (!WIFSIGNALED(status) && after_ns >= 0 && after_ns < *took_ns) {
+        *took_ns = after_ns + 1;
+    }
     return WIFSIGNALED(status);
 }
 
@@ -224,7 +228,7 @@ static void two_policies_act_once_each_verdict(void **state) {
         say(unit, shared, 0);
         /* While they judge by one policy another one comes into force. */
         for (int waited = 0; unit_read(unit, JUDGED).percentage_bp > 0; waited++) {
-            assert_true(waited < 15000);
+            assert_true(waited < 60000);
             if (unit_random(&seed) % 4 == 0) {
                 judged_plain(unit, "auto",
                              unit_random(&seed) % 2 == 0

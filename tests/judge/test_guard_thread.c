@@ -21,6 +21,8 @@
 #define SANITIZED 0
 #endif
 
+enum { PATIENCE_MS = 60000 };
+
 /* One clock for all threads, and for a store that is opened on it. */
 struct timed {
     struct unit unit; /* for the helpers, which read and move its clock */
@@ -92,7 +94,7 @@ static void wait_for_verdict(struct timed *timed) {
     const struct timespec pause = { 0, 1000000 };
     int64_t at = 0;
 
-    for (int i = 0; i < 10000 && at < timed->unit.realtime; i++) {
+    for (int i = 0; i < PATIENCE_MS && at < timed->unit.realtime; i++) {
         (void)canary_document_read(timed->unit.store, JUDGED, "judge/latest", take_time, &at, NULL);
         nanosleep(&pause, NULL);
     }
@@ -102,7 +104,7 @@ static void wait_for_verdict(struct timed *timed) {
 static int wait_for(atomic_int *number, int least) {
     const struct timespec pause = { 0, 1000000 };
 
-    for (int i = 0; i < 10000 && atomic_load(number) < least; i++) {
+    for (int i = 0; i < PATIENCE_MS && atomic_load(number) < least; i++) {
         nanosleep(&pause, NULL);
     }
     return atomic_load(number) >= least;
@@ -155,19 +157,21 @@ static void time_may_run_fast(void **state) {
 static void a_guard_stops_at_once(void **state) {
     struct unit *unit = unit_new(UNIT_MEMORY);
     canary_options options = CANARY_OPTIONS_INIT;
+    canary_guard_options hourly = CANARY_GUARD_OPTIONS_INIT;
     canary_store *store = NULL;
     canary_guard *guard = NULL;
     double began;
 
     (void)state;
+    hourly.interval_ns = 3600 * SECOND;
     OK(canary_store_open_memory(&options, &store, &error));
-    OK(canary_guard_start(store, NULL, &guard, &error));
+    OK(canary_guard_start(store, &hourly, &guard, &error));
     usleep(30000);
     began = seconds_now();
     canary_guard_stop(&guard);
-    assert_true(seconds_now() - began < 5);
+    assert_true(seconds_now() - began < 60);
     for (int i = 0; i < 50; i++) {
-        OK(canary_guard_start(store, NULL, &guard, &error));
+        OK(canary_guard_start(store, &hourly, &guard, &error));
         canary_guard_stop(&guard);
     }
     canary_store_close(&store);
@@ -302,7 +306,7 @@ static void a_child_has_no_guard(void **state) {
         child = fork();
         assert_true(child >= 0);
         if (child == 0) {
-            alarm(20);
+            alarm(120);
             canary_guard_stop(&guard);
             _exit(guard == NULL ? 0 : 1);
         }

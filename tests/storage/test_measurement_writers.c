@@ -20,7 +20,7 @@ static int make_one(struct place *place) {
     if (code == CANARY_OK) {
         code = figures_open(place, 1, &figures);
     }
-    for (int i = 0; i < 100000 && code == CANARY_OK; i++) {
+    for (int i = 0; i < 300000 && code == CANARY_OK; i++) {
         code = figures_commit(&figures, "r", getpid(), 1);
         if (code != CANARY_E_BUSY) {
             break;

@@ -64,7 +64,7 @@ static void watcher_is_shown(void **state) {
     OK(canary_open_in(watching, ROLLOUT, NULL, &ctx, &error));
     assert_int_equal(unit_info(ctx).watcher, 1);
     unit_set(unit, ROLLOUT, 10000);
-    for (int i = 0; i < 5000 && !canary_should_use_new(ctx, "u"); i++) {
+    for (int i = 0; i < 60000 && !canary_should_use_new(ctx, "u"); i++) {
         struct timespec step = { 0, 1000000 };
 
         nanosleep(&step, NULL);
