@@ -11,7 +11,7 @@
 #define TARGET __attribute__((target("avx2")))
 #define INLINE static inline TARGET __attribute__((always_inline))
 
-enum { LANES = 8, WORDS = 16 };
+enum { LANES = 8, BLOCK_WORDS = 16, WORDS = 64 };
 #define BLOCK 64u
 
 typedef __m256i vector;

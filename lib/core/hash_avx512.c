@@ -9,7 +9,7 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx2,bmi2")))
 #define INLINE static inline TARGET __attribute__((always_inline))
 
-enum { LANES = 16, WORDS = 16 };
+enum { LANES = 16, BLOCK_WORDS = 16, WORDS = 64 };
 #define BLOCK 64u
 
 /* Truth tables of vpternlogd. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rounds of SHA-256 with one message in each lane. Included by the file of a kernel after it has
- * defined TARGET, INLINE, WORDS and, for its registers,
+ * defined TARGET, INLINE, BLOCK_WORDS, WORDS and, for its registers,
  *
  *     vector, add, everywhere                 the same number in all lanes
  *     ROTATIONS, ROTATIONS_AND_SHIFT          the sigma functions of FIPS 180-4, 4.1.2
@@ -11,12 +11,9 @@
 
 #include "core/hash_kernels.h"
 
-INLINE vector scheduled(const vector *w, int t) {
-    vector w15 = w[(t + 1) & 15];
-    vector w2 = w[(t + 14) & 15];
-
-    return add(add(w[t], ROTATIONS_AND_SHIFT(w15, 7, 18, 3)),
-               add(w[(t + 9) & 15], ROTATIONS_AND_SHIFT(w2, 17, 19, 10)));
+INLINE vector scheduled(const vector *w) {
+    return add(add(w[0], ROTATIONS_AND_SHIFT(w[1], 7, 18, 3)),
+               add(w[9], ROTATIONS_AND_SHIFT(w[14], 17, 19, 10)));
 }
 
 /* One round; the registers change names instead of places, eight rounds come round. */
@@ -29,27 +26,9 @@ INLINE vector scheduled(const vector *w, int t) {
         (h) = add(sum, add(ROTATIONS(a, 2, 13, 22), majority(a, b, c)));                           \
     } while (0)
 
-#define EIGHT_ROUNDS(step, t)                                                                      \
-    step(t);                                                                                       \
-    ROUND(a, b, c, d, e, f, g, h, t);                                                              \
-    step((t) + 1);                                                                                 \
-    ROUND(h, a, b, c, d, e, f, g, (t) + 1);                                                        \
-    step((t) + 2);                                                                                 \
-    ROUND(g, h, a, b, c, d, e, f, (t) + 2);                                                        \
-    step((t) + 3);                                                                                 \
-    ROUND(f, g, h, a, b, c, d, e, (t) + 3);                                                        \
-    step((t) + 4);                                                                                 \
-    ROUND(e, f, g, h, a, b, c, d, (t) + 4);                                                        \
-    step((t) + 5);                                                                                 \
-    ROUND(d, e, f, g, h, a, b, c, (t) + 5);                                                        \
-    step((t) + 6);                                                                                 \
-    ROUND(c, d, e, f, g, h, a, b, (t) + 6);                                                        \
-    step((t) + 7);                                                                                 \
-    ROUND(b, c, d, e, f, g, h, a, (t) + 7)
-
-#define AS_LOADED(t) ((void)0)
-#define NEXT_WORD(t) (w[t] = scheduled(w, t))
-
+/* `w` holds the sixteen words of the block, and has room for the forty-eight that follow from them. All are
+ * made before the rounds: these wait for the processor's units, not for words, and so the rounds are
+ * there once instead of with and without their share of the schedule. */
 static TARGET __attribute__((noinline)) void compress(vector *state, vector *w) {
     vector a = state[0];
     vector b = state[1];
@@ -59,13 +38,19 @@ static TARGET __attribute__((noinline)) void compress(vector *state, vector *w) 
     vector f = state[5];
     vector g = state[6];
     vector h = state[7];
-    const uint32_t *k = canary__sha256_k;
 
-    EIGHT_ROUNDS(AS_LOADED, 0);
-    EIGHT_ROUNDS(AS_LOADED, 8);
-    for (k += WORDS; k < canary__sha256_k + 64; k += WORDS) {
-        EIGHT_ROUNDS(NEXT_WORD, 0);
-        EIGHT_ROUNDS(NEXT_WORD, 8);
+    for (int t = BLOCK_WORDS; t < WORDS; t++) {
+        w[t] = scheduled(w + t - BLOCK_WORDS);
+    }
+    for (const uint32_t *k = canary__sha256_k; k < canary__sha256_k + WORDS; k += 8, w += 8) {
+        ROUND(a, b, c, d, e, f, g, h, 0);
+        ROUND(h, a, b, c, d, e, f, g, 1);
+        ROUND(g, h, a, b, c, d, e, f, 2);
+        ROUND(f, g, h, a, b, c, d, e, 3);
+        ROUND(e, f, g, h, a, b, c, d, 4);
+        ROUND(d, e, f, g, h, a, b, c, 5);
+        ROUND(c, d, e, f, g, h, a, b, 6);
+        ROUND(b, c, d, e, f, g, h, a, 7);
     }
     state[0] = add(state[0], a);
     state[1] = add(state[1], b);
