@@ -124,6 +124,16 @@ static int read_all(struct canary__dossier *dossier, int64_t now_ns, canary_erro
     return code;
 }
 
+/* How long the stage will last, which evidence of late harm is laid out for: its time; where somebody has to
+ * approve what follows, until he comes, which is a day rather than the minutes that the stage takes. */
+static int64_t planned(const struct canary__dossier *dossier) {
+    const canary_rollout *seen = &dossier->seen;
+    int64_t dwell = canary__policy_dwell(dossier->policy, seen, canary__gate_stage(seen));
+
+    return dossier->policy->mode != CANARY_MODE_AUTO && dwell < CANARY__DAY_NS ? CANARY__DAY_NS
+                                                                               : dwell;
+}
+
 /* Generations are compared by their time, too: in a store that was put back from a copy revisions are
  * counted anew, and one of the same number was another percentage. */
 static void follow_generation(struct canary__dossier *dossier, int64_t now_ns) {
@@ -140,8 +150,7 @@ static void follow_generation(struct canary__dossier *dossier, int64_t now_ns) {
         if (state->generation != 0) {
             dossier->trouble = (struct canary__trouble){ 0 };
         }
-        canary__state_begin(state, seen->generation, seen->generation_at_ns,
-                            canary__policy_dwell(dossier->policy, seen, canary__gate_stage(seen)));
+        canary__state_begin(state, seen->generation, seen->generation_at_ns, planned(dossier));
         dossier->state_new = 1;
         forget_asked(dossier);
     }

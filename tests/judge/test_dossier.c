@@ -246,6 +246,32 @@ static void what_lasted_while_nobody_looked_has_lasted(void **state) {
     }
 }
 
+/* A stage lasts until somebody approves, however short its time is: harm of five hours later is found as
+ * soon as harm of its first hour. */
+static void who_waits_for_a_person_is_watched(void **state) {
+    struct unit *unit = judged_new(UNIT_MEMORY, 500);
+    int ticks = 0;
+
+    (void)state;
+    judged_plain(unit, "approve",
+                 ",\"stages\":[{\"percentage\":5,\"dwell\":\"30m\"},{\"percentage\":25},"
+                 "{\"percentage\":50},{\"percentage\":100}]");
+    for (int i = 0; i < 5 * 180; i++) {
+        judged_ticks(unit, 1, 950, 10, 50, 0);
+        judged_ticks(unit, 1, 950, 9, 50, 1);
+    }
+    judged_evaluate(unit, 0, &now);
+    judged_is(&now, CANARY_VERDICT_HOLD, CANARY_CAUSE_APPROVAL);
+    do {
+        judged_ticks(unit, 1, 950, 10, 50, 2);
+        judged_evaluate(unit, 0, &now);
+        ticks++;
+    } while (now.verdict.action == CANARY_VERDICT_HOLD && ticks < 2000);
+    judged_is(&now, CANARY_VERDICT_ROLLBACK, CANARY_CAUSE_EVIDENCE);
+    assert_true(ticks <= 40);
+    unit_free(unit);
+}
+
 /* -- what is kept -- */
 
 static void verdicts_are_kept(void **state) {
@@ -344,6 +370,7 @@ int main(void) {
         cmocka_unit_test(equal_questions_keep_their_evidence),
         cmocka_unit_test(windows_are_read_back),
         cmocka_unit_test(what_lasted_while_nobody_looked_has_lasted),
+        cmocka_unit_test(who_waits_for_a_person_is_watched),
         cmocka_unit_test(verdicts_are_kept),
         cmocka_unit_test(old_verdicts_go),
         cmocka_unit_test(a_damaged_state_holds),
