@@ -127,7 +127,7 @@ def zsh_at_a_prompt(store, load, asked, name):
                                env=env, start_new_session=True)
     os.close(terminal)
 
-    def wait_for(what, seconds=10):
+    def wait_for(what, seconds=60):
         seen = b""
         deadline = time.monotonic() + seconds
         while what not in seen and (left := deadline - time.monotonic()) > 0:
@@ -139,7 +139,7 @@ def zsh_at_a_prompt(store, load, asked, name):
     for typed, wanted, exactly in asked:
         log.write_text("")
         os.write(control, b"\x15" + typed.encode() + b"\t")
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         found = set()
         while time.monotonic() < deadline:
             found = set(log.read_text().split())

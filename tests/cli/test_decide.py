@@ -85,17 +85,17 @@ def streaming(store):
     process = store.start("decide", "--stdin", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(data):
-        """What is answered before anything more is asked; nothing after five seconds."""
+        """What is answered before anything more is asked; nothing after a minute."""
         process.stdin.write(data)
         process.stdin.flush()
-        if not select.select([process.stdout], [], [], 5)[0]:
+        if not select.select([process.stdout], [], [], 60)[0]:
             return b""
         return os.read(process.stdout.fileno(), 4096)
 
     equal(ask(b"alice\nbo"), b"alice\tnew\n", "an answer comes before the next question")
     equal(ask(b"b\n"), b"bob\tnew\n", "a line in two pieces is one line")
     process.stdin.close()
-    equal(process.wait(timeout=30), 0, "the end of input is the end")
+    equal(process.wait(timeout=60), 0, "the end of input is the end")
 
 
 def leaving(store):
@@ -114,7 +114,7 @@ def leaving(store):
         process.stdin.close()
         process.stdout.read(100)
         process.stdout.close()
-        code = process.wait(timeout=30)
+        code = process.wait(timeout=60)
         error = process.stderr.read()
         os.waitpid(feeder, 0)
         equal((code, error), (0, b""), "a reader that leaves: a quiet end")

@@ -160,10 +160,10 @@ def timeouts():
             told(store, 7, "CANARY_E_BUSY", "a locked store, advance", "--timeout", "0.2",
                  "advance")
             took = time.monotonic() - start
-            check(took < 6, "--timeout 0.2 waits about that long", f"{took:.2f} s for four")
+            check(took < 9, "--timeout 0.2 does not wait for 5 s as usual", f"{took:.2f} s for two")
             start = time.monotonic()
             equal(store.run("--timeout", "0", "status").code, 7, "--timeout 0: a single try")
-            check(time.monotonic() - start < 2, "and it does not wait")
+            check(time.monotonic() - start < 4.5, "and it does not wait")
             told(store, 7, "CANARY_E_BUSY", "a locked store, flag off", "--timeout", "0.2", "flag",
                  "off", "checkout", part="rollback   takes effect even now")
             error = told(store, 7, "CANARY_E_BUSY", "a locked store, rollback", "--timeout", "0.2",

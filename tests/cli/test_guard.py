@@ -80,7 +80,7 @@ def going_on(store):
               "tells what others change")
         store.good("--rollout", "good", "override", "remove", "alice")
         guard.send_signal(number)
-        _, errors = guard.communicate(timeout=20)
+        _, errors = guard.communicate(timeout=120)
         equal((guard.returncode, errors), (0, b""), f"ends cleanly by {number.name}")
         told = store.good("-o", "json", "guard", "good", "--once").out
         check(lines_of(told)[0].get("acting") is True, "and has given its lease back", told)

@@ -302,7 +302,7 @@ class Watch:
         self.process = store.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.rest = b""
 
-    def until(self, part, seconds=15.0):
+    def until(self, part, seconds=60.0):
         deadline = time.monotonic() + seconds
         while part.encode() not in self.rest:
             left = deadline - time.monotonic()
@@ -317,7 +317,7 @@ class Watch:
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=5), self.process.stderr.read().decode()
+            return self.process.wait(timeout=60), self.process.stderr.read().decode()
         except subprocess.TimeoutExpired:
             self.process.kill()
             return None, "did not end"
@@ -340,17 +340,18 @@ def watched(store):
     equal(watch.end(), (0, ""), "--watch as JSON: ends with 0")
 
 
-def screen(store, *words, columns=110, rows=70, seconds=1.0, **env):
+def screen(store, *words, columns=110, rows=70, **env):
+    """What it draws on a terminal of its own to its end; a watch is ended when it has drawn three times."""
     control, terminal = pty.openpty()
     subprocess.run(["stty", "cols", str(columns), "rows", str(rows)], stdin=terminal, check=False)
     process = store.start(*words, stdin=terminal, stdout=terminal, stderr=terminal, env=env)
     os.close(terminal)
     drawn = b""
 
-    def collect(limit):
+    def collect(enough=lambda: False, seconds=60.0):
         nonlocal drawn
-        deadline = time.monotonic() + limit
-        while (left := deadline - time.monotonic()) > 0:
+        deadline = time.monotonic() + seconds
+        while not enough() and (left := deadline - time.monotonic()) > 0:
             if not select.select([control], [], [], left)[0]:
                 break
             try:
@@ -358,17 +359,18 @@ def screen(store, *words, columns=110, rows=70, seconds=1.0, **env):
             except OSError:
                 break
 
-    collect(seconds)
-    process.send_signal(signal.SIGINT)
-    collect(0.5)
-    code = process.wait(timeout=5)
+    if "--watch" in words:
+        collect(lambda: drawn.count(b"\033[H") > 2)
+        process.send_signal(signal.SIGINT)
+    collect()
+    code = process.wait(timeout=60)
     os.close(control)
     return code, drawn.decode("utf-8", "replace")
 
 
 def on_a_terminal(store):
     bars = "[\u2581-\u2588]"
-    code, drawn = screen(store, "metrics", "--watch", seconds=5)
+    code, drawn = screen(store, "metrics", "--watch")
     equal(code, 0, "terminal: SIGINT ends --watch with 0")
     check(drawn.startswith("\033[?1049h") and "\033[?1049l" in drawn,
           "terminal: draws on the other screen and gives it back", drawn[:80])

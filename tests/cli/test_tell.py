@@ -29,7 +29,7 @@ class Receiver(http.server.ThreadingHTTPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}/services/secret"
 
-    def wait(self, count, seconds=15.0):
+    def wait(self, count, seconds=60.0):
         with self.came:
             self.came.wait_for(lambda: len(self.posts) >= count, seconds)
             return list(self.posts)
@@ -43,7 +43,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.server.posts.append((answer, self.headers["Idempotency-Key"], json.loads(body)))
             self.server.came.notify_all()
         if answer == "hang":
-            time.sleep(30)
+            time.sleep(240)
             return
         self.send_response(answer)
         self.end_headers()
@@ -61,7 +61,7 @@ class Follower:
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self.process = store.start("watch", *words, stdout=out, stderr=err, env=env)
 
-    def lines(self, count, seconds=15.0):
+    def lines(self, count, seconds=60.0):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             lines = self.out.read_text().splitlines()
@@ -70,7 +70,7 @@ class Follower:
             time.sleep(0.02)
         return self.out.read_text().splitlines()
 
-    def errors(self, part, seconds=15.0):
+    def errors(self, part, seconds=60.0):
         deadline = time.monotonic() + seconds
         while part not in self.err.read_text() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -79,7 +79,7 @@ class Follower:
     def end(self):
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=10)
+            return self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return None
@@ -87,7 +87,7 @@ class Follower:
 
 def begun(store, path):
     """Waits until a follower has noted where it begins."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     check(path.exists(), "it notes where it begins")
@@ -145,17 +145,17 @@ def command(store):
 
 def hanging(store):
     started = store.directory / "started"
-    follower = Follower(store, "--exec", f"echo x > {started}; sleep 60 & sleep 60", "--cursor",
+    follower = Follower(store, "--exec", f"echo x > {started}; sleep 240 & sleep 240", "--cursor",
                         str(store.directory / "cursor-3"))
     begun(store, store.directory / "cursor-3")
     before = (store.directory / "cursor-3").read_text()
     store.good("rollback", "--note", "slow")
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not started.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     begin = time.monotonic()
     equal(follower.end(), 0, "a command that hangs is ended with us")
-    check(time.monotonic() - begin < 5, "and at once")
+    check(time.monotonic() - begin < 60, "and at once")
     equal((store.directory / "cursor-3").read_text(), before,
           "what it was told in vain is told again by the next run")
 
@@ -194,7 +194,7 @@ def webhook(store):
     receiver.wait(4)
     begin = time.monotonic()
     equal(follower.end(), 0, "webhook: one that hangs does not hold us")
-    check(time.monotonic() - begin < 5, "webhook: and we end at once")
+    check(time.monotonic() - begin < 9, "webhook: and we end at once, not after its 10 s")
     follower = Follower(store, "--cursor", str(store.directory / "cursor-2"),
                         env={"CANARY_WEBHOOK": receiver.url})
     posts = receiver.wait(5)
@@ -219,16 +219,16 @@ def no_queue(store):
     begin = time.monotonic()
     store.good("rollback")
     while "rollback 0" not in (told.read_text() if told.exists() else ""):
-        if time.monotonic() - begin > 15:
+        if time.monotonic() - begin > 60:
             break
         time.sleep(0.02)
-    check(time.monotonic() - begin < 5, "no queue: the command runs while a webhook hangs")
+    equal(len(receiver.posts), 1, "no queue: the command runs while a webhook hangs")
     equal(cursor.read_text(), before, "no queue: what was not posted is not remembered")
-    posts = receiver.wait(6, 20.0)
+    posts = receiver.wait(6, 90.0)
     equal([post[0] for post in posts], ["hang", 503, 503, 503, 200, 200], "no queue: all is posted")
     equal([post[2]["metadata"]["event_payload"]["action"] for post in posts],
           ["set"] * 5 + ["rollback"], "no queue: in order")
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while cursor.read_text().split()[0] != str(store.js("history", "--limit", "1")[0]["id"]):
         if time.monotonic() > deadline:
             break
