@@ -151,7 +151,7 @@ func await(t *testing.T, events <-chan of.EventDetails, flag string) {
 		if flag != "" && (len(event.FlagChanges) != 1 || event.FlagChanges[0] != flag) {
 			t.Errorf("%+v, want a change of %s", event, flag)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the event did not come")
 	}
 }

@@ -48,7 +48,7 @@ def canaryctl(canaryctl_path: str) -> Callable[..., str]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=180,
             env=environment | {"CANARY_ACTOR": "test"},
         )
         assert done.returncode == 0, f"{words}: {done.returncode}\n{done.stdout}"

@@ -155,7 +155,7 @@ def test_a_rollback_that_cannot_be_recorded_is_in_effect(db: pathlib.Path) -> No
         assert caught.value.in_effect and isinstance(caught.value, TimeoutError)
         assert not opened.should_use_new("alice")
         locker.stdin.close()
-        locker.wait(10)
+        locker.wait(90)
         opened.rollback()
         opened.set_percentage(100)
         assert opened.should_use_new("alice")

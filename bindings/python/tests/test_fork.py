@@ -19,7 +19,7 @@ import pytest
 import libcanary
 
 
-def follows(opened: libcanary.Rollout, seconds: float = 10) -> bool:
+def follows(opened: libcanary.Rollout, seconds: float = 60) -> bool:
     """True when a rollback comes through while it decides."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -37,7 +37,7 @@ def in_child(work: Callable[[], bool]) -> tuple[int, int]:
         status = 1
         try:
             os.close(reading)
-            signal.alarm(30)  # a deadlock ends
+            signal.alarm(150)  # a deadlock ends
             os.write(writing, b"r")
             status = 0 if work() else 2
         except BaseException:
@@ -125,7 +125,7 @@ def test_os_fork_under_load(db: pathlib.Path) -> None:
         finally:
             stop.set()
             for worker in workers:
-                worker.join(20)
+                worker.join(90)
         assert not wrong
 
 
@@ -171,7 +171,7 @@ def test_os_fork_while_threads_record(db: pathlib.Path) -> None:
         finally:
             stop.set()
             for worker in workers:
-                worker.join(20)
+                worker.join(90)
         assert not wrong
     with libcanary.open_store(db) as store:
         found = store.metrics("skills")
@@ -184,7 +184,7 @@ inherited: libcanary.Rollout | None = None
 
 def serve(db: str, pipe: Connection) -> None:
     """A worker: with the parent's handle where it was inherited, otherwise with its own."""
-    signal.alarm(60)
+    signal.alarm(150)
     opened = inherited or libcanary.open(db, "skills")
     pipe.send(opened.should_use_new("alice"))
     pipe.send(follows(opened))
@@ -208,7 +208,7 @@ def test_multiprocessing(db: pathlib.Path, canaryctl: Callable[..., str], method
             canaryctl(db, "rollback")
             assert [ours.recv(), ours.recv()] == [True, True]
             for worker in workers:
-                worker.join(20)
+                worker.join(90)
                 assert worker.exitcode == 0
         finally:
             inherited = None

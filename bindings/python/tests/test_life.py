@@ -300,5 +300,5 @@ store.create("two")
 keep = store.rollout("two")  # left open at exit, watcher and all
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.db")], text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=180)
     assert (done.returncode, done.stdout) == (0, "")

@@ -29,7 +29,7 @@ def test_example(code: str, tmp_path: pathlib.Path) -> None:
     if "def test_" in code:
         command[3:3] = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=60)
+                          text=True, timeout=180)
     assert done.returncode == 0, done.stdout
     if "def test_" in code:
         assert "2 passed" in done.stdout, done.stdout
@@ -37,7 +37,7 @@ def test_example(code: str, tmp_path: pathlib.Path) -> None:
 
 def test_the_first_example_says_what_it_does(tmp_path: pathlib.Path) -> None:
     done = subprocess.run([sys.executable, "-c", BLOCKS[0]], cwd=tmp_path, capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=180)
     assert done.stdout == "old checkout\n"
 
 
@@ -52,7 +52,7 @@ def test_the_project_s_own_readme(tmp_path: pathlib.Path) -> None:
                             (checkout.advance, "alice: new checkout\n")):
             step()
             done = subprocess.run([sys.executable, "-c", match.group(1), "alice"], cwd=tmp_path,
-                                  capture_output=True, text=True, timeout=60)
+                                  capture_output=True, text=True, timeout=180)
             assert done.stdout == shown, done.stderr
 
 
@@ -61,7 +61,7 @@ def test_the_example_that_records(tmp_path: pathlib.Path) -> None:
     if not example.exists():
         pytest.skip("the examples are not here")
     done = subprocess.run([sys.executable, "-W", "error", str(example), "canary.db"], cwd=tmp_path,
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stderr
     shown = {name: (float(old), float(new)) for name, old, new in re.findall(
         r"^(\w+(?: \w+)?) +(\S+) +(\S+)", done.stdout, re.MULTILINE)}

@@ -80,7 +80,7 @@ asked = 0  # requests that were answered
 
 def ask(port: int) -> tuple[str, int]:
     global asked
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/alice")
     path, pid = connection.getresponse().read().decode().split()
     connection.close()
@@ -112,14 +112,14 @@ def running(
     finally:
         server.send_signal(signal.SIGTERM)
         try:
-            server.wait(15)
+            server.wait(90)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
             raise AssertionError("the server did not end") from None
 
 
-def until(answer: Callable[[], bool], what: str, server: Server, seconds: float = 40) -> None:
+def until(answer: Callable[[], bool], what: str, server: Server, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert server.process.poll() is None, "the server ended"
@@ -191,7 +191,7 @@ def test_the_example_under_gunicorn(
                "--chdir", str(example), "service:app"]
 
     def get(path: str) -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", path)
         response = connection.getresponse()
         text = response.read().decode()
@@ -253,14 +253,14 @@ def test_celery(
     client.write_text(
         "import sys\nfrom celery_app import decide, skills\n"
         "asked = [decide.delay('alice') for _ in range(6)]\n"
-        "for one in asked: print(*one.get(timeout=30))\nskills.close()\n"
+        "for one in asked: print(*one.get(timeout=120))\nskills.close()\n"
     )
 
     tasks: list[int] = []
 
     def answers() -> list[list[str]]:
         done = subprocess.run(
-            [sys.executable, str(client)], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+            [sys.executable, str(client)], cwd=tmp_path, capture_output=True, text=True, timeout=180,
             env=os.environ | {"TEST_DB": str(db), "TEST_DIR": str(tmp_path)},
         )
         assert done.returncode == 0, done.stderr
