@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "judge/gate_missing.h"
+#include "judge/say.h"
 #include "judge/srm.h"
 
 /* From here on W counts for the risk level. */
@@ -325,6 +326,17 @@ static int risk_of(const struct gate *gate) {
     return verdict->action == CANARY_VERDICT_ROLLBACK ? CANARY_RISK_CRITICAL : risk;
 }
 
+/* What a doubtful process proves is no reason to go on. */
+static void disbelieve(canary_rule_result *result) {
+    size_t size = strlen(result->message);
+    struct canary__say say =
+        canary__say_into(result->message + size, sizeof result->message - size);
+
+    canary__say(&say,
+                "; not believed, as the two halves of the old cohort differ by the same test");
+    result->state = CANARY_STATE_UNMET;
+}
+
 /* Whether users are divided as asked. At 0 % and 100 % there is no ratio: one user elsewhere, a pin or a
  * process that follows late, would be proof of a mismatch. */
 static double mismatch_of(const struct canary__scene *scene) {
@@ -399,12 +411,11 @@ void canary__gate(const struct canary_policy *policy, const struct canary__state
         canary_rule_result *result = &results[i];
 
         canary__state_result(state, policy, i, result);
-        /* What a doubtful process proves is no reason to go on. */
+        canary__gate_rule_message(result);
         if (gate.disbelief && result->action == CANARY_RULE_REQUIRE &&
             result->proof == CANARY_PROOF_EVIDENCE && result->state == CANARY_STATE_MET) {
-            result->state = CANARY_STATE_UNMET;
+            disbelieve(result);
         }
-        canary__gate_rule_message(result);
         if (!applies(&gate, i)) {
             static const char elsewhere[] = "not asked at this stage";
 

@@ -97,7 +97,8 @@ void canary__gate_missing(const struct canary__rule *rule, const canary_rule_res
                                                              : CANARY__MISSING_OUTCOMES;
     } else if (result->proof == CANARY_PROOF_EVIDENCE && isnan(result->design_effect)) {
         out->what = CANARY__MISSING_EFFECT;
-    } else if (result->proof == CANARY_PROOF_EVIDENCE && result->action == CANARY_RULE_REQUIRE) {
+    } else if (result->proof == CANARY_PROOF_EVIDENCE && result->action == CANARY_RULE_REQUIRE &&
+               canary__judge_is_proven(result->ln_w, result->alpha) != CANARY__JUDGE_YES) {
         double needed = until_proven(result, n);
 
         if (isinf(needed)) {

@@ -69,7 +69,16 @@ static void a_failed_self_test_turns_proofs_into_holds(void **unused) {
     (void)unused;
     scene->self_test = 1;
     /* What is required by proof is not taken for shown. */
+    scene->said[NO_HARM].ln_w = 4;
     expect(scene_judge(scene), CANARY_VERDICT_HOLD, CANARY_CAUSE_REQUIRE, NO_HARM, "self-test");
+    /* And it says so, rather than that it is not proven yet and how long that will take. */
+    assert_non_null(
+        strstr(scene->verdict.message,
+               "proven below 1.5; not believed, as the two halves of the old cohort differ "
+               "by the same test"));
+    assert_null(strstr(scene->verdict.message, "not yet proven"));
+    assert_null(strstr(scene->verdict.message, "needs about"));
+    assert_non_null(strstr(scene->results[NO_HARM].message, "not believed"));
     prove_harm(scene);
     expect(scene_judge(scene), CANARY_VERDICT_HOLD, CANARY_CAUSE_EVIDENCE, ERRORS, "disbelief");
     assert_non_null(strstr(scene->verdict.message, "halves of the old cohort differ"));
