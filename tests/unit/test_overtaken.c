@@ -7,21 +7,48 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { ROUNDS = 5, SETTLED_US = 100000 };
+#include "control/store.h"
+
+enum { ROUNDS = 5 };
 
 struct waiting {
     canary_store *store;
     int (*change)(canary_store *store, canary_error *error);
-    atomic_int begun;
+    atomic_int asked; /* for the store, by now */
     int code;
     canary_error error;
 };
+
+static struct waiting *waiters[2];
+static int (*store_begin)(void *store, int mode, void **transaction, canary_error *error);
+
+static int begin(void *store, int mode, void **transaction, canary_error *error) {
+    for (size_t i = 0; i < COUNT(waiters); i++) {
+        if (waiters[i] != NULL && waiters[i]->store->implementation == store) {
+            atomic_fetch_add(&waiters[i]->asked, 1);
+        }
+    }
+    return store_begin(store, mode, transaction, error);
+}
+
+/* Who waits on a store of its own, and is seen to ask for it. */
+static void waits(struct waiting *waiting, size_t number, struct unit *unit) {
+    waiting->store = unit_another(unit);
+    waiting->store->busy_ns = INT64_C(60000000000);
+    store_begin = waiting->store->methods.begin;
+    waiting->store->methods.begin = begin;
+    waiters[number] = waiting;
+}
+
+static void ends(struct waiting *waiting, size_t number) {
+    waiters[number] = NULL;
+    canary_store_close(&waiting->store);
+}
 
 static void *wait_for_the_store(void *argument) {
     struct waiting *waiting = argument;
 
     canary_error_init(&waiting->error, sizeof waiting->error);
-    atomic_store(&waiting->begun, 1);
     waiting->code = waiting->change(waiting->store, &waiting->error);
     return NULL;
 }
@@ -29,12 +56,11 @@ static void *wait_for_the_store(void *argument) {
 static pthread_t start(struct waiting *waiting) {
     pthread_t thread;
 
-    atomic_store(&waiting->begun, 0);
+    atomic_store(&waiting->asked, 0);
     assert_int_equal(pthread_create(&thread, NULL, wait_for_the_store, waiting), 0);
-    while (atomic_load(&waiting->begun) == 0) {
+    while (atomic_load(&waiting->asked) < 2) { /* and could not have it */
         usleep(1000);
     }
-    usleep(SETTLED_US); /* it asks for the store at once, and cannot have it */
     return thread;
 }
 
@@ -64,11 +90,13 @@ static int roll_back(canary_store *store, canary_error *error) {
 /* Whichever of the two gets the store first: who asked for more did so before the rollback. */
 static void stays_down(struct unit *unit, uint32_t from_bp,
                        int (*change)(canary_store *store, canary_error *error)) {
-    struct waiting raise = { .store = unit_another(unit), .change = change };
-    struct waiting rollback = { .store = unit_another(unit), .change = roll_back };
+    struct waiting raise = { .change = change };
+    struct waiting rollback = { .change = roll_back };
     int conflicts = 0;
     sqlite3 *locker;
 
+    waits(&raise, 0, unit);
+    waits(&rollback, 1, unit);
     assert_int_equal(sqlite3_open(unit->path, &locker), SQLITE_OK);
     for (int i = 0; i < ROUNDS; i++) {
         pthread_t threads[2];
@@ -95,8 +123,8 @@ static void stays_down(struct unit *unit, uint32_t from_bp,
     }
     print_message("%d of %d found the rollback recorded\n", conflicts, ROUNDS);
     sqlite3_close(locker);
-    canary_store_close(&raise.store);
-    canary_store_close(&rollback.store);
+    ends(&raise, 0);
+    ends(&rollback, 1);
 }
 
 static void a_percentage_stays_down(void **state) {
@@ -123,13 +151,14 @@ static void an_emergency_stays_down(void **state) {
  * that rings, waits and is refused must not let it up. */
 static void a_mistake_lets_nobody_up(void **state) {
     struct unit *unit = *state;
-    struct waiting raise = { .store = unit_another(unit), .change = set_90_in_an_emergency };
+    struct waiting raise = { .change = set_90_in_an_emergency };
     canary_store *reader = unit_another(unit);
     canary_ctx *ctx = NULL;
     pthread_t thread;
     sqlite3 *locker;
     char user[32];
 
+    waits(&raise, 0, unit);
     unit_user_in("", "user-", 0, 100, user, sizeof user);
     unit_create(unit, "r");
     unit_set(unit, "r", 10000);
@@ -148,7 +177,7 @@ static void a_mistake_lets_nobody_up(void **state) {
     sqlite3_close(locker);
     canary_close(&ctx);
     canary_store_close(&reader);
-    canary_store_close(&raise.store);
+    ends(&raise, 0);
 }
 
 /* The rollback before the call is known, whoever made it: nothing stands in the way of going up. */
