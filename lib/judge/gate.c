@@ -333,7 +333,8 @@ static void disbelieve(canary_rule_result *result) {
         canary__say_into(result->message + size, sizeof result->message - size);
 
     canary__say(&say,
-                "; not believed, as the two halves of the old cohort differ by the same test");
+                "; not believed, as the two halves of the old cohort differ by the same test: "
+                "give the policy a larger \"design_effect\"");
     result->state = CANARY_STATE_UNMET;
 }
 
