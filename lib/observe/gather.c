@@ -4,10 +4,11 @@
 
 #include "observe/recorder.h"
 
-/* The slots behind the threads': sums at the last gathering, sums now, and their difference. */
-enum { LAST = CANARY__SLOTS, NOW, ADDED };
+/* The slots behind the threads': sums at the last gathering, sums at the last look, their difference, and
+ * how often the sums have passed 2^64. */
+enum { LAST = CANARY__SLOTS, NOW, ADDED, PASSED };
 
-_Static_assert((int)ADDED + 1 == (int)CANARY__SLOTS + (int)CANARY__SLOTS_GATHERING, "slots");
+_Static_assert((int)PASSED + 1 == (int)CANARY__SLOTS + (int)CANARY__SLOTS_GATHERING, "slots");
 _Static_assert(CANARY__SLOTS <= 256, "an index fits a byte");
 
 /* Slots of one kind: `slots` of `bytes` counters, `stride` apart. */
@@ -22,6 +23,7 @@ struct look {
     struct canary__observer *observer;
     struct canary__sheet *sheet;
     int since_last; /* 0: all that was ever counted */
+    size_t passed;  /* bytes from a counter in ADDED to that of its passes; 0 = there are none */
     uint32_t count; /* slots that are in use */
     uint8_t indices[CANARY__SLOTS];
 };
@@ -57,24 +59,33 @@ static void look_begin(struct look *look, struct canary__observer *observer, int
 }
 
 /* Slot by slot, so that memory is read in the order it lies in. Counters only rise, so the difference
- * to an earlier sum, modulo 2^64, is what was counted in between. */
-static void *add_up(const struct look *look, const struct block *block) {
+ * to an earlier sum, modulo 2^64, is what was counted in between, and a sum below that of the look before
+ * has passed 2^64. The limbs of sums get there: 2^33 numbers of 32 bits do. */
+static void *add_up(struct look *look, const struct block *block) {
     canary__counter *last = slot_at(block, LAST);
     canary__counter *now = slot_at(block, NOW);
     canary__counter *added = slot_at(block, ADDED);
+    canary__counter *passed = slot_at(block, PASSED);
     size_t counters = block->bytes / sizeof *now;
 
-    memset((void *)now, 0, block->bytes);
+    memset((void *)added, 0, block->bytes);
     for (uint32_t i = 0; i < look->count; i++) {
         const canary__counter *slot = slot_at(block, look->indices[i]);
 
         for (size_t c = 0; c < counters; c++) {
-            store(&now[c], load(&now[c]) + load(&slot[c]));
+            store(&added[c], load(&added[c]) + load(&slot[c]));
         }
     }
     for (size_t c = 0; c < counters; c++) {
-        store(&added[c], load(&now[c]) - (look->since_last ? load(&last[c]) : 0));
+        uint64_t sum = load(&added[c]);
+
+        if (sum < load(&now[c])) {
+            store(&passed[c], load(&passed[c]) + 1);
+        }
+        store(&now[c], sum);
+        store(&added[c], sum - (look->since_last ? load(&last[c]) : 0));
     }
+    look->passed = look->since_last ? 0 : (PASSED - ADDED) * block->stride;
     return added;
 }
 
@@ -89,21 +100,28 @@ static struct block metric_block(const struct canary__declared *metric) {
 
 /* -- from counters to tallies -- */
 
-/* sum += value * 2^(32 * limb), the value unsigned. */
-static void add_limb(struct canary__wide *sum, uint64_t value, int limb) {
+/* sum += counter * 2^(32 * limb), the counter unsigned. */
+static void add_limb(const struct look *look, struct canary__wide *sum,
+                     const canary__counter *counter, int limb) {
+    uint64_t value = load(counter);
     struct canary__wide shifted = { value, 0 };
 
+    if (look->passed != 0) {
+        shifted.high =
+            load((const void *)((const unsigned char *)(const void *)counter + look->passed));
+    }
     if (limb == 1) {
-        shifted = (struct canary__wide){ value << 32, value >> 32 };
+        shifted = (struct canary__wide){ value << 32, shifted.high << 32 | value >> 32 };
     } else if (limb == 2) {
         shifted = (struct canary__wide){ 0, value };
     }
     (void)canary__wide_add(sum, shifted);
 }
 
-static void add_squares(struct canary__tally *tally, const canary__counter *limbs) {
+static void add_squares(const struct look *look, struct canary__tally *tally,
+                        const canary__counter *limbs) {
     for (int i = 0; i < CANARY__LIMBS; i++) {
-        add_limb(&tally->squares, load(&limbs[i]), i);
+        add_limb(look, &tally->squares, &limbs[i], i);
     }
 }
 
@@ -185,9 +203,9 @@ static int put_duration(const struct look *look, int cohort, const char *metric,
         tally->buckets[i] = load(&slot->buckets[i]);
     }
     tally->overflow = load(&slot->overflow);
-    add_limb(&tally->sum, load(&slot->sum_ns), 0);
-    add_limb(&tally->sum, load(&slot->sum_high), 1);
-    add_squares(tally, slot->squares);
+    add_limb(look, &tally->sum, &slot->sum_ns, 0);
+    add_limb(look, &tally->sum, &slot->sum_high, 1);
+    add_squares(look, tally, slot->squares);
     /* From bins to counts above each threshold. */
     tally->threshold_count = thresholds;
     for (uint32_t i = thresholds; i > 0; i--) {
@@ -259,19 +277,19 @@ static int put_value(const struct look *look, const struct block *block, int coh
     tally->kind = metric->kind;
     tally->resolution = metric->resolution;
     tally->counts[CANARY__COUNT_N] = load(&slot->n);
-    add_limb(&tally->sum, load(&slot->sum_low), 0);
+    add_limb(look, &tally->sum, &slot->sum_low, 0);
     /* The upper halves are signed: extended, then shifted by 32. */
     (void)canary__wide_add(
         &tally->sum,
         (struct canary__wide){
             high << 32, high >> 32 | ((int64_t)high < 0 ? UINT64_C(0xffffffff00000000) : 0) });
-    add_squares(tally, slot->squares);
+    add_squares(look, tally, slot->squares);
     tally->least = least;
     tally->most = most;
     return CANARY_OK;
 }
 
-static int put_metric(const struct look *look, const struct canary__declared *metric) {
+static int put_metric(struct look *look, const struct canary__declared *metric) {
     struct block block = metric_block(metric);
     unsigned char *added = add_up(look, &block);
     int code = CANARY_OK;
@@ -298,7 +316,7 @@ static int put_metric(const struct look *look, const struct canary__declared *me
     return code;
 }
 
-static int put_outcomes(const struct look *look) {
+static int put_outcomes(struct look *look) {
     struct canary__observer *observer = look->observer;
     struct block block = outcome_block(observer);
     struct canary__slot_of_thread *added = add_up(look, &block);

@@ -31,7 +31,7 @@ enum {
     CANARY__SLOTS_OWNED = CANARY_RECORDING_THREADS,
     CANARY__SLOTS_SHARED = 8,
     CANARY__SLOTS = CANARY__SLOTS_OWNED + CANARY__SLOTS_SHARED,
-    CANARY__SLOTS_GATHERING = 3,
+    CANARY__SLOTS_GATHERING = 4,
     CANARY__STATUSES = 3,
     CANARY__REASONS = 16,
     CANARY__LIMBS =
@@ -97,7 +97,7 @@ struct canary__declared {
     double resolution;
     double per_unit; /* 1 / resolution */
     unsigned char *
-        slots; /* wiped: CANARY__SLOTS + CANARY__SLOTS_GATHERING of `stride` bytes, the last three for gathering */
+        slots; /* wiped: CANARY__SLOTS + CANARY__SLOTS_GATHERING of `stride` bytes, the last ones for gathering */
     uint32_t stride; /* of one slot: both cohorts */
     uint32_t reserved;
 };
@@ -113,7 +113,7 @@ struct canary__shards {
     void *pending;          /* of the files that flush; NULL = nothing yet */
     _Alignas(64) struct canary__sample_table samples[2][2]; /* by bank and cohort */
     struct canary__slot_of_thread
-        slots[CANARY__SLOTS + CANARY__SLOTS_GATHERING]; /* the last three for gathering */
+        slots[CANARY__SLOTS + CANARY__SLOTS_GATHERING]; /* the last ones for gathering */
 };
 
 /* One context's. Kept over fork. */

@@ -253,6 +253,53 @@ static void test_extremes_half_recorded(void **state) {
     canary_close(&ctx);
 }
 
+static struct canary__sheet totals(canary_ctx *ctx) {
+    struct canary__observer *observer = canary__observer_of(ctx);
+    struct canary__sheet sheet = { 0 };
+
+    canary__observer_lock(observer);
+    assert_int_equal(canary__observer_totals(observer, &sheet), CANARY_OK);
+    canary__observer_unlock(observer);
+    return sheet;
+}
+
+/* After some 2^33 values, as ten days of a busy process have them: what all of them add up to is more than
+ * one counter holds. */
+static void test_totals_beyond_a_counter(void **state) {
+    struct unit *unit = *state;
+    canary_ctx *ctx = recorded_open(unit, 5000);
+    canary_metric m = recorded_metric(CANARY_METRIC_VALUE, "cost");
+    int32_t cost = recorded_declare(ctx, &m);
+    struct canary__sheet sheet;
+    const struct canary__tally *tally;
+
+    for (uint64_t turn = 1; turn <= 3; turn++) {
+        assert_int_equal(measure(ctx, (canary_measurement){ .metric = cost, .value = 1 }),
+                         CANARY_OK);
+        atomic_store(&value_slot(ctx, cost)->sum_low, UINT64_MAX);
+        if (turn == 2) { /* whoever looks in between, for whatever */
+            sheet = totals(ctx);
+        } else {
+            sheet = recorded_gather(ctx);
+        }
+        recorded_free(ctx, &sheet);
+        assert_int_equal(measure(ctx, (canary_measurement){ .metric = cost, .value = 1 }),
+                         CANARY_OK);
+        sheet = totals(ctx);
+        tally = canary__sheet_find(&sheet, 0, CANARY_NEW, "cost");
+        assert_int_equal(tally->counts[CANARY__COUNT_N], 2 * turn);
+        assert_int_equal(tally->sum.low, 999999);
+        assert_int_equal(tally->sum.high, turn);
+        recorded_free(ctx, &sheet);
+        sheet = recorded_gather(ctx);
+        tally = canary__sheet_find(&sheet, 0, CANARY_NEW, "cost");
+        assert_true(tally->sum.low == 1000000 || turn == 2);
+        assert_int_equal(tally->sum.high, 0);
+        recorded_free(ctx, &sheet);
+    }
+    canary_close(&ctx);
+}
+
 /* Any way of gathering in between gives the same whole. */
 static void test_partitions(void **state) {
     struct unit *unit = *state;
@@ -349,8 +396,11 @@ static void test_measurements_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        UNIT_MEMORY_ONLY(test_declaring),          UNIT_MEMORY_ONLY(test_measurements),
-        UNIT_MEMORY_ONLY(test_measurements_alone), UNIT_MEMORY_ONLY(test_extremes_half_recorded),
+        UNIT_MEMORY_ONLY(test_declaring),
+        UNIT_MEMORY_ONLY(test_measurements),
+        UNIT_MEMORY_ONLY(test_measurements_alone),
+        UNIT_MEMORY_ONLY(test_extremes_half_recorded),
+        UNIT_MEMORY_ONLY(test_totals_beyond_a_counter),
         UNIT_MEMORY_ONLY(test_partitions),
     };
 
