@@ -146,43 +146,52 @@ INLINE struct block completed(struct block bytes, vector end) {
  * otherwise pay for keeping this one's constants at hand. */
 static TARGET __attribute__((noinline)) uint32_t
 finish(struct state s, const unsigned char *p, size_t size, size_t before, uint64_t total) {
-    struct block m = last_block(p, size, before);
-    struct state start = s;
+    int last = size <= 55; /* else the length takes a block of its own */
+    struct block bytes = last_block(p, size, before);
+    struct block m = last ? completed(bytes, length(total)) : words_of(bytes);
 
-    if (size > 55) {
-        compress(&s, words_of(m));
+    /* One loop, here and below, for the rounds to be there once. */
+    for (;;) {
+        struct state start = s;
+
+        compress(&s, m);
+        if (last) {
+            return first_word(s, start);
+        }
         join(&s, start);
-        start = s;
-        m.w[0] = m.w[1] = m.w[2] = m.w[3] = zero();
+        m = (struct block){ { zero(), zero(), zero(), length(total) } };
+        last = 1;
     }
-    compress(&s, completed(m, length(total)));
-    return first_word(s, start);
 }
 
 static TARGET __attribute__((noinline)) uint32_t any(const struct canary__hash_start *start,
                                                      const unsigned char *id, size_t size) {
     uint64_t total = (uint64_t)start->absorbed + start->tail_size + size;
     struct state s = begin(start);
-    size_t taken = 0;
+    const unsigned char *block = id;
+    unsigned char first[64];
+    size_t end = sizeof first; /* in the id, of the block at hand */
 
     if (start->tail_size > 0) {
-        unsigned char bytes[64];
-        size_t room = sizeof bytes - start->tail_size;
+        size_t taken;
 
-        taken = size < room ? size : room;
-        memcpy(bytes, start->tail, sizeof bytes);
+        end -= start->tail_size;
+        taken = size < end ? size : end;
+        memcpy(first, start->tail, sizeof first);
         if (taken > 0) {
-            memcpy(bytes + start->tail_size, id, taken);
+            memcpy(first + start->tail_size, id, taken);
         }
-        if (taken < room) {
-            return finish(s, bytes, start->tail_size + taken, 0, total);
+        if (taken < end) {
+            return finish(s, first, start->tail_size + taken, 0, total);
         }
-        absorb(&s, bytes);
+        block = first;
     }
-    for (; size - taken >= 64; taken += 64) {
-        absorb(&s, id + taken);
+    for (; end <= size; end += 64) {
+        absorb(&s, block);
+        block = id + end;
     }
-    return finish(s, id + taken, size - taken, taken, total);
+    end -= 64; /* of the block before */
+    return finish(s, block, size - end, end, total);
 }
 
 /* The one block of an id behind a prefix that fits it: the id moved to its place in registers. */

@@ -242,7 +242,7 @@ int canary__sqlite_read(void *transaction, int number, const canary_storage_rang
     *kept = NULL;
     rc = SQLITE_OK;
     if (statement == NULL) {
-        struct text text = { { 0 }, 0 };
+        struct text text = { 0 };
 
         read_sql(table, range, filter, &text);
         rc = canary__sqlite_prepare(tx->conn, text.data, &statement);
@@ -323,7 +323,7 @@ int canary__sqlite_write(void *transaction, const canary_storage_row *row, canar
     statement = &tx->conn->write[row->table - tx->store->kind->set->first];
     rc = SQLITE_OK;
     if (*statement == NULL) {
-        struct text text = { { 0 }, 0 };
+        struct text text = { 0 };
 
         write_sql(table, &text);
         rc = canary__sqlite_prepare(tx->conn, text.data, statement);
@@ -374,7 +374,7 @@ int canary__sqlite_remove(void *transaction, int number, const canary_storage_va
     statement = &tx->conn->remove[number - tx->store->kind->set->first];
     rc = SQLITE_OK;
     if (*statement == NULL) {
-        struct text text = { { 0 }, 0 };
+        struct text text = { 0 };
 
         add(&text, "DELETE FROM %s", table->name);
         for (uint32_t i = 0; i < table->key_count; i++) {
