@@ -46,10 +46,11 @@ int canary__fail(canary_error *error, int code, int system, const char *format, 
     return code;
 }
 
+/* Text in the table, not pointers to it, each of which the loader would have to set. */
 static const struct {
     int code;
-    const char *name;
-    const char *text;
+    char name[24];
+    char text[44];
 } codes[] = {
     { CANARY_OK, "CANARY_OK", "done" },
     { CANARY_E_INVALID, "CANARY_E_INVALID", "an argument is not allowed" },

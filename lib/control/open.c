@@ -215,7 +215,7 @@ static void info_hash(canary_ctx_info *info) {
 }
 
 int canary_info(canary_ctx *ctx, canary_ctx_info *out) {
-    canary_ctx_info info = CANARY_CTX_INFO_INIT;
+    canary_ctx_info info = { .size = (uint32_t)sizeof info };
     struct canary__follower *f;
     struct canary__cold *cold;
     canary_store *store;

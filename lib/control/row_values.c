@@ -168,74 +168,82 @@ void canary__row_take_text(struct canary__row_cursor *cursor, char *out, size_t 
     out[value->size] = '\0';
 }
 
+static void add_text(canary_storage_value **end, const char *text) {
+    *(*end)++ = canary__value_text(text);
+}
+
+static void add_integer(canary_storage_value **end, int64_t integer) {
+    *(*end)++ = canary__value_integer(integer);
+}
+
 uint32_t canary__row_rollout_values(const struct canary__rollout_row *row,
                                     canary_storage_value *v) {
-    uint32_t n = 0;
+    canary_storage_value *end = v;
 
-    v[n++] = canary__value_text(row->name);
-    v[n++] = canary__value_integer(row->stage);
-    v[n++] = canary__value_text(row->phase);
-    v[n++] = canary__value_integer(row->percentage_bp);
-    v[n++] = canary__value_text(row->salt);
-    v[n++] = canary__value_integer(row->algorithm);
-    v[n++] = canary__value_text(row->flag);
-    v[n++] = canary__value_text(row->policy);
-    v[n++] = canary__value_integer((int64_t)row->revision);
-    v[n++] = canary__value_integer(row->updated_at);
-    v[n++] = canary__value_text(row->updated_by);
-    v[n++] = canary__value_text(row->note);
-    v[n++] = canary__value_integer(row->overrides_new);
-    v[n++] = canary__value_integer(row->overrides_old);
-    v[n++] = canary__value_text(row->overrides_digest);
-    v[n++] = canary__value_text(row->checksum);
-    return n;
+    add_text(&end, row->name);
+    add_integer(&end, row->stage);
+    add_text(&end, row->phase);
+    add_integer(&end, row->percentage_bp);
+    add_text(&end, row->salt);
+    add_integer(&end, row->algorithm);
+    add_text(&end, row->flag);
+    add_text(&end, row->policy);
+    add_integer(&end, (int64_t)row->revision);
+    add_integer(&end, row->updated_at);
+    add_text(&end, row->updated_by);
+    add_text(&end, row->note);
+    add_integer(&end, row->overrides_new);
+    add_integer(&end, row->overrides_old);
+    add_text(&end, row->overrides_digest);
+    add_text(&end, row->checksum);
+    return (uint32_t)(end - v);
 }
 
 uint32_t canary__row_stage_values(const struct canary__rollout_row *row, uint32_t stage,
                                   canary_storage_value *v) {
-    uint32_t n = 0;
+    canary_storage_value *end = v;
 
-    v[n++] = canary__value_text(row->name);
-    v[n++] = canary__value_integer(stage);
-    v[n++] = canary__value_text(row->stages[stage].name);
-    v[n++] = canary__value_integer(row->stages[stage].percentage_bp);
-    v[n++] = canary__value_integer(row->stages[stage].dwell_ns);
-    return n;
+    add_text(&end, row->name);
+    add_integer(&end, stage);
+    add_text(&end, row->stages[stage].name);
+    add_integer(&end, row->stages[stage].percentage_bp);
+    add_integer(&end, row->stages[stage].dwell_ns);
+    return (uint32_t)(end - v);
 }
 
 uint32_t canary__row_flag_values(const struct canary__flag_row *row, canary_storage_value *v) {
-    uint32_t n = 0;
+    canary_storage_value *end = v;
 
-    v[n++] = canary__value_text(row->name);
-    v[n++] = canary__value_integer(row->enabled);
-    v[n++] = canary__value_integer(row->updated_at);
-    v[n++] = canary__value_text(row->updated_by);
-    v[n++] = canary__value_text(row->note);
-    v[n++] = canary__value_text(row->checksum);
-    return n;
+    add_text(&end, row->name);
+    add_integer(&end, row->enabled);
+    add_integer(&end, row->updated_at);
+    add_text(&end, row->updated_by);
+    add_text(&end, row->note);
+    add_text(&end, row->checksum);
+    return (uint32_t)(end - v);
 }
 
 uint32_t canary__row_change_values(const struct canary__change_row *row, canary_storage_value *v) {
     const canary_change *c = &row->public;
-    uint32_t n = 0;
+    canary_storage_value *end = v;
 
-    v[n++] = canary__value_integer((int64_t)c->id);
-    v[n++] = canary__value_text(c->rollout);
-    v[n++] = canary__value_integer((int64_t)c->revision);
-    v[n++] = canary__value_text(c->action);
-    v[n++] = canary__value_integer(c->from_stage);
-    v[n++] = canary__value_integer(c->to_stage);
-    v[n++] = canary__value_integer(c->from_percentage_bp);
-    v[n++] = canary__value_integer(c->to_percentage_bp);
-    v[n++] = canary__value_text(c->flag);
-    v[n++] = canary__value_integer(c->user_hash);
-    v[n++] = canary__value_integer(c->at_ns);
-    v[n++] = canary__value_text(c->by);
-    v[n++] = canary__value_text(c->note);
-    v[n++] = canary__value_text(row->evidence != NULL ? row->evidence : "");
-    v[n++] = canary__value_text(c->previous_hash);
-    v[n++] = canary__value_text(c->hash);
-    return n;
+    add_integer(&end, (int64_t)c->id);
+    add_text(&end, c->rollout);
+    add_integer(&end, (int64_t)c->revision);
+    add_text(&end, c->action);
+    add_integer(&end, c->from_stage);
+    add_integer(&end, c->to_stage);
+    add_integer(&end, c->from_percentage_bp);
+    add_integer(&end, c->to_percentage_bp);
+    add_text(&end, c->flag);
+    add_integer(&end, c->user_hash);
+    add_integer(&end, c->at_ns);
+    add_text(&end, c->by);
+    add_text(&end, c->note);
+    add_text(&end, row->evidence != NULL ? row->evidence : "");
+    add_text(&end, c->previous_hash);
+    add_text(&end, c->hash);
+    return (uint32_t)(end - v);
 }
 
 void canary__row_rollout_checksum(const struct canary__rollout_row *row,

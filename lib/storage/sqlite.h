@@ -70,9 +70,9 @@ struct canary__sqlite_conn {
 
 /* Something in a schema. */
 struct canary__sqlite_object {
-    const char *type;
-    const char *name;
-    const char *table;
+    char type[8];
+    char name[32];
+    char table[16];
     const char *sql; /* "" when SQLite makes it by itself */
 };
 
