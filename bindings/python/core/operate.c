@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The changes an operator makes. Python (libcanary/_store.py) has one method for each; here they
+/* The changes an operator makes. Python (libcanary/_rollout.py) has one method for each; here they
  * are one call with a word for what to do. */
 #include "core.h"
 

@@ -15,6 +15,7 @@ import atexit as _atexit
 import logging as _logging
 
 from . import _core
+from ._arguments import ChangeOptions
 from ._core import bucket, decide_rollouts, hash_user
 from ._errors import (
     BusyError,
@@ -56,7 +57,8 @@ from ._figures import (
 from ._observe import Metric, Status
 from ._observe import flush_all as _flush_all
 from ._request import Request
-from ._store import ChangeOptions, Rollout, Store, open, open_store
+from ._rollout import Rollout, open
+from ._store import Store, open_store
 from ._types import (
     Bell,
     Change,

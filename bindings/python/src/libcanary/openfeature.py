@@ -36,7 +36,8 @@ from openfeature.track import TrackingEventDetails
 
 from ._errors import ClosedError, Error, NotFoundError
 from ._observe import Metric, Status, Value
-from ._store import Rollout, Store, open_store
+from ._rollout import Rollout
+from ._store import Store, open_store
 from ._types import Decision
 
 __all__ = ["CanaryProvider"]

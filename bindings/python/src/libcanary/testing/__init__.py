@@ -25,8 +25,10 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator
 
 from .. import _core
+from .._arguments import Percentage, User
 from .._figures import Figures
-from .._store import Percentage, Rollout, Store, User
+from .._rollout import Rollout
+from .._store import Store
 
 __all__ = ["Clock", "measured", "memory_store", "outcomes", "pinned", "rejected", "rollout"]
 
