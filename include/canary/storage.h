@@ -140,7 +140,9 @@ typedef struct canary_storage_methods {
      * CANARY_TABLE_CHANGES, and must refuse it there. */
     int (*remove)(void *transaction, int table, const canary_storage_value *key,
                   canary_error *error);
-    /* Ends the transaction and frees it, whatever is returned. `commit` 1 makes it durable. */
+    /* Ends the transaction and frees it, whatever is returned. `commit` 1 makes it durable;
+     * CANARY_E_BUSY when readers kept it from that for as long as the store waits: nothing was changed,
+     * and the caller repeats the whole transaction. */
     int (*end)(void *transaction, int commit, canary_error *error);
     /* Frees the store. Called once, after every transaction has ended. */
     void (*close)(void *store);
