@@ -188,7 +188,7 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv("CANARY_TEST_LOCK"); path != "" {
 		file, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err == nil {
-			err = syscall.FcntlFlock(file.Fd(), syscall.F_SETLK, &syscall.Flock_t{
+			err = syscall.FcntlFlock(file.Fd(), syscall.F_SETLKW, &syscall.Flock_t{
 				Type: syscall.F_WRLCK, Start: 0x40000000, Len: 512})
 		}
 		if err != nil {

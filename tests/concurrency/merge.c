@@ -316,6 +316,7 @@ static void locked(void) {
     before = stored_outcomes(operator_store, name);
     snprintf(metrics, sizeof metrics, "%s-metrics", path);
     CHECK(sqlite3_open_v2(metrics, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK, "open");
+    sqlite3_busy_timeout(db, 20000);
     CHECK(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_OK, "lock");
     MUST(canary_set_percentage(operator_store, name, 10000, NULL, NULL, NULL, &error), error);
     for (int i = 0; i < 60; i++) {

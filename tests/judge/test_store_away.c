@@ -29,6 +29,7 @@ static sqlite3 *lock(struct unit *unit, const char *which, const char *how) {
 
     snprintf(path, sizeof path, "%s%s", unit->path, which);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 20000);
     assert_int_equal(sqlite3_exec(db, how, NULL, NULL, NULL), SQLITE_OK);
     return db;
 }

@@ -18,6 +18,7 @@ static void lock_metrics(struct unit *unit, sqlite3 **db) {
 
     snprintf(path, sizeof path, "%s-metrics", unit->path);
     assert_int_equal(sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(*db, 20000);
     assert_int_equal(sqlite3_exec(*db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
 }
 

@@ -131,6 +131,7 @@ static sqlite3 *hold(struct unit *unit) {
     sqlite3 *db = NULL;
 
     assert_int_equal(sqlite3_open(unit->path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 20000);
     assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
     return db;
 }
