@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Nanoseconds that tasks outside of this process group, the kernel's among them, have had processors
- * for since they began; 0 where the kernel does not tell. Takes about a millisecond. */
+ * for since they began; 0 where the kernel does not tell. Reads a file for each task there is. */
 int64_t bench_others_ns(void);
 
 #endif

@@ -7,8 +7,8 @@
 
 #include "others.h"
 
-/* Disks and clocks of an idle machine take some ten microseconds. Who has waited for a processor that
- * somebody else had says so by milliseconds, a tick of the scheduler. */
+/* Above what disks and clocks of an idle machine take, and below a tick of the scheduler, for which one
+ * waits whose processor somebody else has. */
 #define DISTURBED_NS INT64_C(250000)
 
 /* Asking wakes a processor up, which an operator's command does not find awake either. */
