@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../settle.h"
+
 void fail_at(const char *file, int line, const char *format, ...) {
     char text[1024];
     va_list arguments;
@@ -129,6 +131,7 @@ pid_t in_child(int (*body)(void *data), void *data, unsigned watchdog_seconds) {
     pid_t pid;
 
     fflush(NULL);
+    settle(100); /* some are busy for good */
     pid = fork();
     CHECK(pid >= 0, "fork: %s", strerror(errno));
     if (pid == 0) {

@@ -3,15 +3,12 @@
  * parent keeps what it had, and both come into the store once. */
 #include "fault.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../settle.h"
 #include "../unit/stored.h"
 
 /* In the place of libc's, for the library as well. */
@@ -20,42 +17,6 @@ int madvise(void *at, size_t size, int advice) {
     (void)at, (void)size, (void)advice;
     errno = EINVAL;
     return -1;
-}
-
-/* 1 when every other thread of this process waits for something. */
-static int others_wait(void) {
-    struct dirent *thread;
-    DIR *threads = opendir("/proc/self/task");
-    int wait = threads != NULL;
-
-    while (wait && (thread = readdir(threads)) != NULL) {
-        char file[320];
-        long call = 0;
-        FILE *at;
-
-        if (thread->d_name[0] == '.' || atol(thread->d_name) == (long)getpid()) {
-            continue;
-        }
-        snprintf(file, sizeof file, "/proc/self/task/%s/syscall", thread->d_name);
-        at = fopen(file, "r");
-        wait = at != NULL && fscanf(at, "%ld", &call) == 1 && (call == SYS_futex || call == 449);
-        if (at != NULL) {
-            fclose(at);
-        }
-    }
-    if (threads != NULL) {
-        closedir(threads);
-    }
-    return wait;
-}
-
-/* GCC's allocator for AddressSanitizer stays locked in a child when another thread was in it, which a
- * thread that starts is: the fork comes when they have all started. (449 is futex_waitv.) */
-static void settle(void) {
-    for (int i = 0, calm = 0; i < 5000 && calm < 20; i++) {
-        calm = others_wait() ? calm + 1 : 0;
-        usleep(1000);
-    }
 }
 
 static char place[FAULT_PATH];
@@ -90,7 +51,7 @@ static int child(canary_ctx *ctx, int depth) {
     if (depth > 0) {
         pid_t pid;
 
-        settle();
+        settle(5000);
         pid = fork();
         if (pid == 0) {
             _exit(child(ctx, depth - 1));
@@ -122,7 +83,7 @@ static void test_children(void **unused) {
         pid_t pid;
 
         assert_int_equal(record(ctx, 5), 0);
-        settle();
+        settle(5000);
         alarm(60);
         pid = fork();
         assert_true(pid >= 0);

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../settle.h"
+
 enum { OPEN, PWRITE, LINK, FLOCK, MMAP, MADVISE, THREAD, FUTEX, WAITV, CALLS };
 
 static struct {
@@ -219,6 +221,7 @@ static void test_fork_without_wipe(void **unused) {
     ctx = open_ctx(0);
     assert_true(trouble[MADVISE].failed > 0);
     assert_int_equal(pipe(ready), 0);
+    settle(5000);
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../settle.h"
+
 /* ThreadSanitizer allows no threads in the child of a program that has some. */
 #if defined __SANITIZE_THREAD__
 #define UNDER_TSAN 1
@@ -30,8 +32,10 @@ static void open_it(struct broken *broken) {
 /* Answers the child's exit code; 99 when it hung. */
 static int in_child(struct broken *broken, int (*act)(struct broken *broken)) {
     int status = 0;
-    pid_t pid = fork();
+    pid_t pid;
 
+    settle(5000);
+    pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         alarm(120);
