@@ -49,7 +49,7 @@ def capture(store):
     contains(text, "baseline captured", "capture: says so")
     contains(text, "figures in 168 of 168 hours", "capture: how much of the week it has")
     contains(text, "replaces", "capture: names the one that it replaced")
-    for words, part in ((("--days", "0"), "1 to 400"), (("--days", "x"), '"x"'),
+    for words, part in ((("--days", "0"), "1 to 400"), (("--days", "401"), "1 to 400"), (("--days", "x"), '"x"'),
                         (("--from", "soon"), '"soon"'), (("--from", "1h", "--to", "2h"), "before"),
                         (("--days", "3", "--from", "2d"), "not both"),
                         (("--to", "2199-01-01"), "2199-01-01")):

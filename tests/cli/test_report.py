@@ -182,6 +182,9 @@ def files(store):
             process = store.start("report", stdout=full, stderr=subprocess.PIPE)
             process.communicate(timeout=60)
         equal(process.returncode, 1, "a full disk: exit 1")
+        refused_by_disk = store.run("report", "checkout", "--output", "/dev/full")
+        equal(refused_by_disk.code, 3, "--output to a full disk: exit 3, as for every file")
+        contains(refused_by_disk.err, "No space left on device", "--output to a full disk: says so")
 
 
 def refused(store):

@@ -167,6 +167,11 @@ def webhook(store):
         return NO_LIBCURL
     equal(probe.code, 2, "webhook: only http and https")
     check("127.0.0.1" not in probe.err, "webhook: the address is not repeated")
+    for address in ("http://", "https://?", "http://host:99999/"):
+        refused = store.run("watch", "--webhook", address)
+        equal(refused.code, 2, f"webhook: {address} leads nowhere")
+        contains(refused.err, "https://HOST/PATH", f"webhook: {address}, what is allowed")
+    equal(store.run("watch", "--webhook", receiver.url, "--attempts", "0").code, 2, "webhook: no attempts at all")
     follower = Follower(store, "--cursor", str(store.directory / "cursor-2"),
                         env={"CANARY_WEBHOOK": receiver.url})
     begun(store, store.directory / "cursor-2")

@@ -76,7 +76,7 @@ int advance_run(struct session *session, int count, char **words) {
 /* Nothing may stand between the operator and the bell: no reading before it when the rollout is
  * named, and a store that cannot be opened now is no reason not to ring. */
 static int open_to_lower(struct session *session, int64_t *stage, struct change *run) {
-    int result = session_number(session, OPTION_STAGE, CANARY_STAGES_MAX - 1, stage);
+    int result = session_number(session, OPTION_STAGE, 0, CANARY_STAGES_MAX - 1, stage);
     return result == 0 ? change_open_rollout(session, CANARY_OPEN_DEFER, run) : result;
 }
 

@@ -94,11 +94,9 @@ static int take_time(const struct session *session, int64_t now, int64_t *from, 
     const char *begin = session_value(session, OPTION_FROM);
     const char *end = session_value(session, OPTION_TO);
     int64_t number = 7;
-    int result = session_number(session, OPTION_DAYS, 400, &number);
+    int result = session_number(session, OPTION_DAYS, 1, 400, &number);
     if (result != 0)
         return result;
-    if (number == 0)
-        return say_usage(session->command, "--days 0 is not allowed: it takes 1 to 400");
     if (begin != NULL && session_given(session, OPTION_DAYS))
         return say_usage(session->command, "give --days or --from, not both");
     *to = now;

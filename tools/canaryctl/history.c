@@ -109,7 +109,7 @@ int history_run(struct session *session, int count, char **words) {
     (void)count;
     (void)words;
     int64_t limit = 20;
-    int result = session_number(session, OPTION_LIMIT, INT64_MAX, &limit);
+    int result = session_number(session, OPTION_LIMIT, 0, INT64_MAX, &limit);
     if (result == 0)
         result = session_open(session, 0);
     struct history history = { .session = session,

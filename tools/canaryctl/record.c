@@ -77,7 +77,7 @@ static int take_counts(const struct session *session, canary_import_row *row) {
     uint64_t *fields[] = { &row->n, &row->k, &row->tp, &row->fp, &row->fn, &row->tn };
     for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
         int64_t value = 0;
-        int result = session_number(session, ids[i], MOST_COUNT, &value);
+        int result = session_number(session, ids[i], 0, MOST_COUNT, &value);
         if (result != 0)
             return result;
         *fields[i] = (uint64_t)value;

@@ -80,8 +80,17 @@ static int print(void *user_data, const char *text, uint64_t size) {
     return 0;
 }
 
+struct sink {
+    FILE *file;
+    int reason; /* errno of the write that failed */
+};
+
 static int to_file(void *user_data, const char *text, uint64_t size) {
-    return fwrite(text, 1, (size_t)size, user_data) == (size_t)size ? 0 : 1;
+    struct sink *sink = user_data;
+    if (fwrite(text, 1, (size_t)size, sink->file) == (size_t)size)
+        return 0;
+    sink->reason = errno;
+    return 1;
 }
 
 /* /dev/stdout, a pipe: it is written to. What is no file yet, or a file, is replaced. */
@@ -99,17 +108,16 @@ static int write_file(struct session *session, const canary_report_options *opti
     char *linked = replaced ? realpath(path, NULL) : NULL;
     const char *target = linked != NULL ? linked : path;
     text_addf(&fresh, "%s.%ld.new", target, (long)getpid());
-    FILE *file = fopen(replaced ? fresh.data : path, replaced ? "wxe" : "we");
-    int reason = file == NULL ? errno : 0;
+    struct sink sink = { fopen(replaced ? fresh.data : path, replaced ? "wxe" : "we"), 0 };
+    int reason = sink.file == NULL ? errno : 0;
     int code = CANARY_OK;
-    if (file != NULL) {
-        code = canary_report(session->store, session->rollout, options, to_file, file, &error);
-        errno = 0;
-        if (code == CANARY_OK && (fflush(file) != 0 || (replaced && fsync(fileno(file)) != 0)))
-            reason = errno != 0 ? errno : EIO;
-        if (code == CANARY_E_REFUSED)
-            reason = errno != 0 ? errno : EIO;
-        if (fclose(file) != 0 && reason == 0)
+    if (sink.file != NULL) {
+        code = canary_report(session->store, session->rollout, options, to_file, &sink, &error);
+        reason = sink.reason;
+        if (code == CANARY_OK &&
+            (fflush(sink.file) != 0 || (replaced && fsync(fileno(sink.file)) != 0)))
+            reason = errno;
+        if (fclose(sink.file) != 0 && reason == 0)
             reason = errno;
         if (code == CANARY_OK && reason == 0 && replaced && rename(fresh.data, target) != 0)
             reason = errno;

@@ -246,7 +246,8 @@ int session_error(const struct session *session, const canary_error *error) {
     return result;
 }
 
-int session_number(const struct session *session, enum option_id id, int64_t most, int64_t *out) {
+int session_number(const struct session *session, enum option_id id, int64_t least, int64_t most,
+                   int64_t *out) {
     const char *string = session_value(session, id);
     if (string == NULL)
         return 0;
@@ -254,12 +255,13 @@ int session_number(const struct session *session, enum option_id id, int64_t mos
     int64_t value = 0;
     for (size_t i = 0; i < digits && i < 18; i++)
         value = value * 10 + (string[i] - '0');
-    if (digits == 0 || digits > 18 || string[digits] != '\0' || value > most) {
+    if (digits == 0 || digits > 18 || string[digits] != '\0' || value < least || value > most) {
         char allowed[64];
         if (most >= INT64_C(999999999999999999))
-            snprintf(allowed, sizeof(allowed), "a whole number, 0 or more");
+            snprintf(allowed, sizeof(allowed), "a whole number, %" PRId64 " or more", least);
         else
-            snprintf(allowed, sizeof(allowed), "a whole number from 0 to %" PRId64, most);
+            snprintf(allowed, sizeof(allowed), "a whole number from %" PRId64 " to %" PRId64, least,
+                     most);
         return say_usage(session->command, "--%s \"%s\" is not allowed: it takes %s",
                          options_table[id].name, string, allowed);
     }
@@ -271,9 +273,9 @@ int session_change_options(const struct session *session, canary_change_options 
     *out = (canary_change_options)CANARY_CHANGE_OPTIONS_INIT;
     int64_t stage = CANARY_ANY_STAGE;
     int64_t revision = CANARY_ANY_REVISION;
-    int result = session_number(session, OPTION_EXPECT_STAGE, CANARY_STAGES_MAX - 1, &stage);
+    int result = session_number(session, OPTION_EXPECT_STAGE, 0, CANARY_STAGES_MAX - 1, &stage);
     if (result == 0)
-        result = session_number(session, OPTION_EXPECT_REVISION, INT64_MAX, &revision);
+        result = session_number(session, OPTION_EXPECT_REVISION, 0, INT64_MAX, &revision);
     out->by = session->by;
     out->note = session_value(session, OPTION_NOTE);
     out->expected_stage = (int32_t)stage;

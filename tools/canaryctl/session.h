@@ -37,8 +37,9 @@ void session_end(struct session *session);
 /* Whether an option was given, and its value. */
 bool session_given(const struct session *session, enum option_id id);
 const char *session_value(const struct session *session, enum option_id id);
-/* Reads a whole number, 0 to `most`; `*out` stays as it is when the option is not given. */
-int session_number(const struct session *session, enum option_id id, int64_t most, int64_t *out);
+/* Reads a whole number, `least` to `most`; `*out` stays as it is when the option is not given. */
+int session_number(const struct session *session, enum option_id id, int64_t least, int64_t most,
+                   int64_t *out);
 
 /* How changes are made in this session: by, note, expectations, --dry-run, --emergency. */
 int session_change_options(const struct session *session, canary_change_options *out);

@@ -364,13 +364,13 @@ static int begin(struct tell *tell) {
 static int read_options(struct session *session, struct tell *tell) {
     int64_t attempts = DEFAULT_ATTEMPTS;
     const char *why = NULL;
-    int result = session_number(session, OPTION_ATTEMPTS, 100, &attempts);
+    int result = session_number(session, OPTION_ATTEMPTS, 1, 100, &attempts);
     if (result != 0)
         return result;
     tell->command = session_value(session, OPTION_EXEC);
     tell->url = session_value(session, OPTION_WEBHOOK);
     tell->cursor_path = session_value(session, OPTION_CURSOR);
-    tell->attempts = attempts > 0 ? (int)attempts : 1;
+    tell->attempts = (int)attempts;
     if (tell->url != NULL && !deliver_can_post())
         return say_failure(CANARY_E_UNSUPPORTED,
                            "build it with libcurl's headers (Debian: "

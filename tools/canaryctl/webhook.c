@@ -73,12 +73,6 @@ json_t *deliver_body(const struct event *event) {
     return body;
 }
 
-const char *deliver_check_url(const char *url) {
-    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
-        return "allowed are addresses that begin with https:// or http://";
-    return NULL;
-}
-
 #ifdef CTL_WITH_CURL
 
 #include <curl/curl.h>
@@ -87,6 +81,15 @@ const char *deliver_check_url(const char *url) {
 
 bool deliver_can_post(void) {
     return true;
+}
+
+const char *deliver_check_url(const char *url) {
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+        return "allowed are addresses that begin with https:// or http://";
+    CURLU *parsed = curl_url();
+    bool good = parsed == NULL || curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
+    curl_url_cleanup(parsed);
+    return good ? NULL : "this is no address; it takes https://HOST/PATH";
 }
 
 static size_t ignore(char *data, size_t size, size_t count, void *unused) {
@@ -182,6 +185,11 @@ enum delivery deliver_post(const char *url, const char *body, const char *key, c
 
 bool deliver_can_post(void) {
     return false;
+}
+
+const char *deliver_check_url(const char *url) {
+    (void)url;
+    return "this canaryctl was built without libcurl";
 }
 
 enum delivery deliver_post(const char *url, const char *body, const char *key, const char *attempt,
