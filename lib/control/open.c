@@ -81,6 +81,9 @@ static void unlink_follower(struct canary__follower *follower) {
     }
     *place = follower->next;
     canary__store_unlock(store);
+    if (canary__store_upper(store) != NULL) {
+        canary__store_upper(store)->leaves(follower);
+    }
     canary__store_let_go(store);
 }
 

@@ -129,7 +129,7 @@ static void refuse(struct canary__pending *pending, const char *metric) {
                 losses->kind = CANARY__TALLY_LOSSES;
                 losses->counts[CANARY_REJECTED_KIND] += refused;
             }
-            pending->refused += refused;
+            pending->delivered.refused += refused;
         }
     }
     canary__observer_unlock(pending->observer);
@@ -290,8 +290,8 @@ static void settle(struct canary__pending *pending) {
         struct canary__parcel *parcel = canary__parcels_take(pending, &pending->first);
 
         pending->ready--;
-        pending->merged += parcel->outcomes;
-        pending->refused += parcel->refused;
+        pending->delivered.merged += parcel->outcomes;
+        pending->delivered.refused += parcel->refused;
         canary__parcel_free(hooks, parcel);
     }
     canary__observer_unlock(pending->observer);

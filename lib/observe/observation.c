@@ -7,13 +7,14 @@
 #include "base/fail.h"
 #include "base/futex.h"
 #include "base/page.h"
+#include "observe/departed.h"
 #include "storage/stores.h"
 
 static struct canary__observation *known(canary_store *store) {
     return atomic_load_explicit(&store->observation, memory_order_acquire);
 }
 
-static int records(const struct canary__follower *follower) {
+int canary__observation_records(const struct canary__follower *follower) {
     struct canary__observer *observer = canary__observer_of(follower->ctx);
 
     return observer != NULL &&
@@ -38,7 +39,7 @@ static void look(canary_store *store) {
     }
     canary__store_lock(store);
     for (struct canary__follower *f = store->followers; f != NULL && !any; f = f->next) {
-        any = records(f);
+        any = canary__observation_records(f);
     }
     canary__store_unlock(store);
     observation = any ? canary__observation_of(store) : NULL;
@@ -48,12 +49,20 @@ static void look(canary_store *store) {
 }
 
 static void moved(struct canary__follower *follower, uint64_t revision) {
-    if (canary__observation_delivers(follower->store) && records(follower)) {
+    if (canary__observation_delivers(follower->store) && canary__observation_records(follower)) {
         canary__parcels_cut(follower, revision);
     }
 }
 
-static void drop(struct canary__observation *observation, struct canary__pending *pending) {
+/* Answers what became of it since its context left. */
+static struct canary__delivered drop(struct canary__observation *observation,
+                                     struct canary__pending *pending) {
+    struct canary__delivered since = {
+        .merged = pending->delivered.merged - pending->told.merged,
+        .dropped = pending->delivered.dropped - pending->told.dropped,
+        .refused = pending->delivered.refused - pending->told.refused,
+        .coarsened = pending->delivered.coarsened - pending->told.coarsened,
+    };
     const struct canary__hooks *hooks = &observation->store->hooks;
     struct canary__pending **place = &observation->pendings;
 
@@ -70,12 +79,14 @@ static void drop(struct canary__observation *observation, struct canary__pending
         for (const struct canary__parcel *p = pending->first; p != NULL; p = p->next) {
             outcomes += p->outcomes;
         }
+        since.dropped += outcomes;
         canary__log(hooks, CANARY_LOG_WARNING,
                     "canary: %llu outcomes of \"%s\" could not be merged before it was closed: %s",
                     (unsigned long long)outcomes, pending->follower->name,
                     observation->page->last_message);
     }
     canary__parcels_free(hooks, pending);
+    return since;
 }
 
 /* A program that ends closes one context after the other: of a locked database they wait together for
@@ -108,9 +119,10 @@ static void closed(struct canary__follower *follower) {
     if (observer == NULL) {
         return;
     }
-    if (canary__observation_delivers(store) && records(follower)) {
+    if (canary__observation_delivers(store) && canary__observation_records(follower)) {
         observation = canary__observation_of(store);
         if (observation != NULL) {
+            struct canary__delivered since = { 0 };
             struct canary__pending *pending;
 
             canary__store_lock(store);
@@ -122,9 +134,10 @@ static void closed(struct canary__follower *follower) {
             flush_closed(observation);
             pthread_mutex_lock(&observation->page->flush);
             if (observer->shards->pending != NULL) {
-                drop(observation, observer->shards->pending);
+                since = drop(observation, observer->shards->pending);
             }
             pthread_mutex_unlock(&observation->page->flush);
+            canary__departed_delivered(observation, follower->name, &since);
         }
     }
     canary__observer_free(observer);
@@ -160,6 +173,7 @@ static void ending(canary_store *store) {
         canary_store_close(&measurements);
     }
     canary__observation_disinherit(observation);
+    canary__departed_free(observation);
     /* Fork handlers still know the store. */
     canary__store_lock(store);
     atomic_store_explicit(&store->observation, NULL, memory_order_release);
@@ -173,6 +187,7 @@ struct canary__pending *canary__observation_pendings(struct canary__observation 
     /* A child of a raw clone(), where no handler ran, cannot know in what state it finds the list. */
     if (observation->page->alive == 0) {
         observation->pendings = NULL;
+        observation->departed = NULL;
         observation->page->alive = 1;
     }
     return observation->pendings;
@@ -203,7 +218,7 @@ static void child(canary_store *store) {
     struct canary__observation *observation = known(store);
 
     for (struct canary__follower *f = store->followers; f != NULL; f = f->next) {
-        if (records(f)) {
+        if (canary__observation_records(f)) {
             canary__observer_wipe(canary__observer_of(f->ctx));
         }
     }
@@ -215,6 +230,7 @@ static void child(canary_store *store) {
         }
         *end = observation->pendings;
         observation->pendings = NULL;
+        canary__departed_inherit(observation);
         memset(observation->page, 0, sizeof *observation->page);
     }
 }
@@ -224,6 +240,7 @@ static void child(canary_store *store) {
 static const struct canary__upper upper = {
     .look = look,
     .moved = moved,
+    .leaves = canary__departed_leave,
     .closed = closed,
     .ending = ending,
     .prepare = prepare,

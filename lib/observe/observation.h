@@ -2,6 +2,7 @@
 /* Figures on their way from the recorders to the measurement store.
  *
  *     observation  the state of a store, its life, and what control tells
+ *     departed     counts of contexts that were closed
  *     parcels      gathered figures of each context, waiting
  *     flush        parcels into the measurement store, once and only once
  *     flusher      the thread that does so every ten seconds
@@ -34,6 +35,16 @@ struct canary__parcel {
     struct canary__sample users[2];
 };
 
+/* What became of outcomes of one context. */
+struct canary__delivered {
+    uint64_t merged; /* outcomes */
+    uint64_t
+        dropped; /* outcomes that were too many to keep, or could not be merged before it was closed */
+    uint64_t refused; /* events of metrics that others declared differently */
+    uint32_t coarsened;
+    uint32_t reserved;
+};
+
 /* What of one context waits. Under its observer's lock; parcels leave the list, and are changed, only
  * under the lock `flush` as well. */
 struct canary__pending {
@@ -49,11 +60,9 @@ struct canary__pending {
     struct canary__parcel **end;
     size_t bytes;
     uint32_t waiting;
-    uint32_t coarsened;
-    uint64_t merged;         /* outcomes */
-    uint64_t dropped;        /* outcomes that were too many to keep */
-    uint64_t refused;        /* events of metrics that others declared differently */
-    uint64_t known_revision; /* the last one whose generation was looked up */
+    struct canary__delivered delivered;
+    struct canary__delivered told; /* `delivered` when the context left */
+    uint64_t known_revision;       /* the last one whose generation was looked up */
     uint64_t known_generation;
     uint32_t ready;      /* parcels at the head of the list that are being delivered */
     int closing;         /* this delivery is its last */
@@ -97,6 +106,8 @@ struct canary__observation {
     _Atomic(canary_store *) measurements[2]; /* by `create` */
     struct canary__pending *pendings;        /* valid while page->alive */
     struct canary__pending *inherited;       /* a parent's: to be freed */
+    struct canary__departed *departed; /* valid while page->alive; list: under the store's lock */
+    struct canary__departed *departed_before; /* a parent's */
 };
 
 /* Told by recorders when they have counted something for the first time in a process, and by whoever
@@ -106,8 +117,12 @@ void canary__observation_attach(canary_store *store);
 /* The state of a store, made when there is none; NULL without memory. Any thread. */
 struct canary__observation *canary__observation_of(canary_store *store);
 
+/* Whether anything was recorded in this process. */
+int canary__observation_records(const struct canary__follower *follower);
 /* Whether its figures can be merged anywhere. */
 int canary__observation_delivers(const canary_store *store);
+/* What canary_recording() tells of a context that leaves: what is delivered later comes on top. */
+int canary__observation_last_words(canary_ctx *ctx, canary_recording_info *out);
 /* The list of what waits; contexts leave it only under the lock `flush`. With the store's lock. */
 struct canary__pending *canary__observation_pendings(struct canary__observation *observation);
 /* Frees what a parent left. With the lock `flush`. */

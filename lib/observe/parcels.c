@@ -158,7 +158,7 @@ static void drop_first(const struct canary__hooks *hooks, struct canary__pending
     struct canary__tally *tally =
         canary__sheet_at(hooks, &next->sheet, next->generation, CANARY_OLD, CANARY__SHEET_LOSSES);
 
-    pending->dropped += parcel->outcomes;
+    pending->delivered.dropped += parcel->outcomes;
     if (tally != NULL) {
         tally->kind = CANARY__TALLY_LOSSES;
         tally->counts[CANARY__LOSS_DROPPED] += parcel->outcomes;
@@ -174,7 +174,7 @@ static void drop_first(const struct canary__hooks *hooks, struct canary__pending
 static void keep_in_bounds(const struct canary__hooks *hooks, struct canary__pending *pending) {
     if (over(pending, 1)) {
         for (struct canary__parcel *p = pending->first; p != NULL; p = p->next) {
-            pending->coarsened += (uint32_t)join_next(hooks, pending, p);
+            pending->delivered.coarsened += (uint32_t)join_next(hooks, pending, p);
         }
     }
     while (over(pending, DROP) && pending->first != NULL && pending->first->next != NULL) {

@@ -44,47 +44,62 @@ static void fill_store(struct canary__observation *observation, canary_recording
 }
 
 /* Under the observer's lock. */
-static void fill_observer(struct canary__observer *observer, canary_recording_info *info) {
+static void fill_observer(struct canary__observer *observer, int leaves,
+                          canary_recording_info *info) {
     const struct canary__shards *shards = observer->shards;
-    const struct canary__pending *pending = shards->pending;
+    struct canary__pending *pending = shards->pending;
 
     info->recording = (int32_t)atomic_load_explicit(&shards->used, memory_order_acquire);
     info->threads = atomic_load_explicit(&shards->claimed, memory_order_relaxed);
     info->sharing = atomic_load_explicit(&shards->sharing, memory_order_relaxed);
     if (pending != NULL) {
-        info->merged = pending->merged;
+        info->merged = pending->delivered.merged;
         info->waiting = pending->waiting;
-        info->coarsened = pending->coarsened;
-        info->rejected[CANARY_REJECTED_KIND] += pending->refused;
-        info->dropped += pending->dropped;
+        info->coarsened = pending->delivered.coarsened;
+        info->rejected[CANARY_REJECTED_KIND] += pending->delivered.refused;
+        info->dropped += pending->delivered.dropped;
+        if (leaves) {
+            pending->told = pending->delivered;
+        }
     }
 }
 
-int canary_recording(canary_ctx *ctx, canary_recording_info *out) {
-    canary_recording_info info = CANARY_RECORDING_INFO_INIT;
+static int take(canary_ctx *ctx, int leaves, canary_recording_info *info) {
     struct canary__sheet totals = { 0 };
     struct canary__observation *observation;
     struct canary__observer *observer;
     int code = CANARY_OK;
 
-    if (ctx == NULL || out == NULL ||
-        out->size < offsetof(canary_recording_info, last_message) + sizeof out->last_message) {
-        return CANARY_E_INVALID;
-    }
     observer = canary__observer_of(ctx);
     observation = atomic_load_explicit(&canary_ctx_store(ctx)->observation, memory_order_acquire);
     if (observation != NULL) {
-        fill_store(observation, &info);
+        fill_store(observation, info);
     }
     if (observer != NULL) {
         canary__observer_lock(observer);
         code = canary__observer_totals(observer, &totals);
-        fill_observer(observer, &info);
+        fill_observer(observer, leaves, info);
         canary__observer_unlock(observer);
-        fill_counts(&totals, &info);
+        fill_counts(&totals, info);
         canary__sheet_free(observer->hooks, &totals);
     }
-    info.dropped += atomic_load_explicit(&ctx->unrecorded, memory_order_relaxed);
+    info->dropped += atomic_load_explicit(&ctx->unrecorded, memory_order_relaxed);
+    return code;
+}
+
+int canary__observation_last_words(canary_ctx *ctx, canary_recording_info *out) {
+    return take(ctx, 1, out);
+}
+
+int canary_recording(canary_ctx *ctx, canary_recording_info *out) {
+    canary_recording_info info = CANARY_RECORDING_INFO_INIT;
+    int code;
+
+    if (ctx == NULL || out == NULL ||
+        out->size < offsetof(canary_recording_info, last_message) + sizeof out->last_message) {
+        return CANARY_E_INVALID;
+    }
+    code = take(ctx, 0, &info);
     if (code == CANARY_OK) {
         canary__sized_out(out, &info, sizeof info);
     }

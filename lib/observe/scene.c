@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "observe/scene.h"
+#include "observe/departed.h"
 
 #include <string.h>
 
-static void rollout_free(const struct canary__hooks *hooks, struct canary__scene_rollout *rollout) {
+void canary__scene_rollout_free(const struct canary__hooks *hooks,
+                                struct canary__scene_rollout *rollout) {
     canary__sheet_free(hooks, &rollout->sheet);
     canary__free(hooks, rollout->metrics, rollout->metric_count * sizeof *rollout->metrics);
     memset(rollout, 0, sizeof *rollout);
@@ -11,7 +12,7 @@ static void rollout_free(const struct canary__hooks *hooks, struct canary__scene
 
 void canary__scene_free(const struct canary__hooks *hooks, struct canary__scene *scene) {
     for (uint32_t i = 0; i < scene->count; i++) {
-        rollout_free(hooks, &scene->rollouts[i]);
+        canary__scene_rollout_free(hooks, &scene->rollouts[i]);
     }
     canary__free(hooks, scene->rollouts, scene->capacity * sizeof *scene->rollouts);
     memset(scene, 0, sizeof *scene);
@@ -40,18 +41,14 @@ static int copy_metrics(const struct canary__hooks *hooks, struct canary__observ
     return CANARY_OK;
 }
 
-/* Nothing but canary__store_keep() is held: the program's kill switch is asked without a lock, and
- * the counters of many threads are added up without keeping changes waiting. */
-static int take_context(const struct canary__hooks *hooks, canary_ctx *ctx,
-                        struct canary__scene_rollout *out) {
-    struct canary__observer *observer;
+int canary__scene_counts(const struct canary__hooks *hooks, canary_ctx *ctx, int how,
+                         struct canary__scene_rollout *out) {
+    struct canary__observer *observer = canary__observer_of(ctx);
     int code;
 
-    out->info = (canary_ctx_info)CANARY_CTX_INFO_INIT;
     out->recording = (canary_recording_info)CANARY_RECORDING_INFO_INIT;
-    (void)canary_info(ctx, &out->info);
-    code = canary_recording(ctx, &out->recording);
-    observer = canary__observer_of(ctx);
+    code = (how & CANARY__SCENE_LEAVES) != 0 ? canary__observation_last_words(ctx, &out->recording)
+                                             : canary_recording(ctx, &out->recording);
     if (observer != NULL && code == CANARY_OK) {
         canary__observer_lock(observer);
         code = copy_metrics(hooks, observer, out);
@@ -61,6 +58,15 @@ static int take_context(const struct canary__hooks *hooks, canary_ctx *ctx,
         canary__observer_unlock(observer);
     }
     return code;
+}
+
+/* Nothing but canary__store_keep() is held: the program's kill switch is asked without a lock, and
+ * the counters of many threads are added up without keeping changes waiting. */
+static int take_context(const struct canary__hooks *hooks, canary_ctx *ctx,
+                        struct canary__scene_rollout *out) {
+    out->info = (canary_ctx_info)CANARY_CTX_INFO_INIT;
+    (void)canary_info(ctx, &out->info);
+    return canary__scene_counts(hooks, ctx, 0, out);
 }
 
 /* -- several contexts of one rollout -- */
@@ -136,14 +142,13 @@ static int add_sheet(const struct canary__hooks *hooks, struct canary__sheet *to
     return code == CANARY_E_NOMEM ? code : CANARY_OK;
 }
 
-static int add_rollout(const struct canary__hooks *hooks, struct canary__scene_rollout *to,
-                       const struct canary__scene_rollout *from) {
+int canary__scene_add(const struct canary__hooks *hooks, struct canary__scene_rollout *to,
+                      const struct canary__scene_rollout *from) {
     int code = add_metrics(hooks, to, from);
 
     if (to->duration.threshold_count == 0) {
         to->duration = from->duration;
     }
-    add_info(&to->info, &from->info);
     add_recording(&to->recording, &from->recording);
     return code == CANARY_OK ? add_sheet(hooks, &to->sheet, &from->sheet) : code;
 }
@@ -158,8 +163,9 @@ static int settle_last(const struct canary__hooks *hooks, struct canary__scene *
         place--;
     }
     if (place > 0 && strcmp(scene->rollouts[place - 1].info.rollout, last.info.rollout) == 0) {
-        code = add_rollout(hooks, &scene->rollouts[place - 1], &last);
-        rollout_free(hooks, &scene->rollouts[--scene->count]);
+        add_info(&scene->rollouts[place - 1].info, &last.info);
+        code = canary__scene_add(hooks, &scene->rollouts[place - 1], &last);
+        canary__scene_rollout_free(hooks, &scene->rollouts[--scene->count]);
         return code;
     }
     memmove(&scene->rollouts[place + 1], &scene->rollouts[place],
@@ -215,6 +221,9 @@ int canary__scene_take(canary_store *store, struct canary__scene *scene) {
 
     canary__store_keep(store);
     code = take_all(store, scene);
+    if (code == CANARY_OK) {
+        code = canary__departed_add(store, scene);
+    }
     canary__store_let_go(store);
     if (code != CANARY_OK) {
         canary__scene_free(&store->hooks, scene);

@@ -25,6 +25,19 @@ struct canary__scene {
     uint32_t capacity;
 };
 
+/* For a context that leaves: what is delivered later comes on top. */
+#define CANARY__SCENE_LEAVES 1
+
+/* What one context counted, into an empty one, but for its state. `how` is a set of the above.
+ * CANARY_E_NOMEM; free what there is. */
+int canary__scene_counts(const struct canary__hooks *hooks, canary_ctx *ctx, int how,
+                         struct canary__scene_rollout *out);
+/* Adds counts of one rollout, but for the state. CANARY_E_NOMEM. */
+int canary__scene_add(const struct canary__hooks *hooks, struct canary__scene_rollout *to,
+                      const struct canary__scene_rollout *from);
+void canary__scene_rollout_free(const struct canary__hooks *hooks,
+                                struct canary__scene_rollout *rollout);
+
 /* CANARY_E_NOMEM leaves it empty. */
 int canary__scene_take(canary_store *store, struct canary__scene *scene);
 void canary__scene_free(const struct canary__hooks *hooks, struct canary__scene *scene);

@@ -20,6 +20,7 @@ static atomic_int stop;
 static atomic_ulong recorded;
 static atomic_int scrapes;
 static atomic_int opened;
+static atomic_int departed; /* outcomes of contexts of "steady" that were closed */
 
 static void *record(void *unused) {
     canary_outcome outcome = CANARY_OUTCOME_INIT;
@@ -44,8 +45,9 @@ static void *open_and_close(void *unused) {
 
         MUST(canary_open_in(store, i % 2 ? "steady" : "other", NULL, &ctx, &error), error);
         /* Closing one that recorded waits for the metrics database: most are to go quickly. */
-        if (i % 64 == 0) {
+        if (i % 64 <= 1) {
             CHECK(canary_record_cohort(ctx, CANARY_OLD, &outcome) == CANARY_OK, "record");
+            atomic_fetch_add(&departed, i % 64);
         }
         canary_close(&ctx);
         if (i % 64 == 1) {
@@ -76,23 +78,29 @@ static char *scrape(char *text) {
 
 #define DURATION "canary_duration_seconds_"
 #define LABELS "{rollout=\"steady\",cohort=\"new\""
+#define OLD "canary_outcomes_total{rollout=\"steady\",cohort=\"old\",status=\"ok\"}"
 
 static void *read_metrics(void *unused) {
     char *text = malloc(CAPACITY);
     double before[BOUNDS] = { 0 };
     double outcomes_before = 0;
+    double old_before = 0;
 
     (void)unused;
     CHECK(text != NULL, "memory");
     while (!atomic_load(&stop)) {
         const char *line = scrape(text);
         double outcomes = value_of(text, "canary_outcomes_total" LABELS ",status=\"ok\"");
+        double old = value_of(text, OLD);
         double along = 0;
         int bounds = 0;
 
         CHECK(outcomes >= outcomes_before, "outcomes fell from %.0f to %.0f", outcomes_before,
               outcomes);
         outcomes_before = outcomes;
+        CHECK(old >= old_before, "outcomes of closed contexts fell from %.0f to %.0f", old_before,
+              old);
+        old_before = old;
         for (; (line = strstr(line, DURATION "bucket" LABELS)) != NULL; line++, bounds++) {
             double count = strtod(strchr(line, '}') + 1, NULL);
 
@@ -119,6 +127,7 @@ static int read_in_child(void *unused) {
     CHECK(text != NULL, "memory");
     CHECK(value_of(scrape(text), "canary_outcomes_total" LABELS ",status=\"ok\"") == 0,
           "the child has outcomes of its parent");
+    CHECK(value_of(text, OLD) == 0, "the child has outcomes of its parent's closed contexts");
     free(text);
     return 0;
 }
@@ -174,6 +183,8 @@ int main(void) {
           "%.0f outcomes of %lu", value_of(text, "canary_outcomes_total" LABELS ",status=\"ok\""),
           atomic_load(&recorded));
     CHECK(value_of(text, DURATION "count" LABELS) == (double)atomic_load(&recorded), "durations");
+    CHECK(value_of(text, OLD) == atomic_load(&departed), "%.0f outcomes of closed contexts, not %d",
+          value_of(text, OLD), atomic_load(&departed));
     free(text);
     printf("%d scrapes, %d contexts, %d forks, %lu outcomes\n", atomic_load(&scrapes),
            atomic_load(&opened), forks, atomic_load(&recorded));
