@@ -244,7 +244,8 @@ typedef int (*canary_write_fn)(void *user_data, const char *text, uint64_t size)
 /* Writes what this process decided and recorded, for every rollout it has open in this store, as
  * OpenMetrics 1.0 text up to and including "# EOF": counters since it opened them, durations as
  * histograms, and the state of each rollout. Several contexts of one rollout are one, and counters do
- * not fall when one of them is closed. Serve it as
+ * not fall when one of them is closed; a metric that they declared differently is told as the oldest
+ * one that is open declared it. Serve it as
  * "application/openmetrics-text; version=1.0.0; charset=utf-8". docs/metrics.md lists the names.
  * `write` is called without a lock held.
  * Thread: any thread. Blocking: may block on storage (takes the lock that a refresh holds). Errors:

@@ -73,6 +73,7 @@ static void log_hash(canary_store *store) {
 static void unlink_follower(struct canary__follower *follower) {
     canary_store *store = follower->store;
     struct canary__follower **place = &store->followers;
+    int others = 0;
 
     canary__store_keep(store);
     canary__store_lock(store);
@@ -80,9 +81,12 @@ static void unlink_follower(struct canary__follower *follower) {
         place = &(*place)->next;
     }
     *place = follower->next;
+    for (const struct canary__follower *f = store->followers; f != NULL && !others; f = f->next) {
+        others = strcmp(f->name, follower->name) == 0;
+    }
     canary__store_unlock(store);
     if (canary__store_upper(store) != NULL) {
-        canary__store_upper(store)->leaves(follower);
+        canary__store_upper(store)->leaves(follower, others);
     }
     canary__store_let_go(store);
 }

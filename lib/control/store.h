@@ -36,8 +36,9 @@ struct canary__upper {
     /* A state that may belong to another generation than `revision` was published; comes after all
      * contexts of the store were given theirs. The store's lock is held. */
     void (*moved)(struct canary__follower *follower, uint64_t revision);
-    /* A context that just left the store's list. Only canary__store_keep() is held. */
-    void (*leaves)(struct canary__follower *follower);
+    /* A context that just left the store's list, where `others` says whether more of its rollout are.
+     * Only canary__store_keep() is held. */
+    void (*leaves)(struct canary__follower *follower, int others);
     /* canary_close(), once nobody else can see the context. No lock is held. */
     void (*closed)(struct canary__follower *follower);
     /* The last release: neither contexts nor a watcher are left. */

@@ -22,21 +22,16 @@ static void departed_free(const struct canary__hooks *hooks, struct canary__depa
     canary__free(hooks, departed, sizeof *departed);
 }
 
-static int has_others(const struct canary__follower *follower) {
-    for (const struct canary__follower *f = follower->store->followers; f != NULL; f = f->next) {
-        if (strcmp(f->name, follower->name) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* The last of its rollout: its series end, and begin at 0 when the rollout is opened again. */
 static void forget(struct canary__observation *observation, const char *rollout) {
     canary_store *store = observation->store;
     struct canary__departed **place;
     struct canary__departed *found;
 
+    if (observation->departed ==
+        NULL) { /* in most programs, which need not wait for a refresh here */
+        return;
+    }
     canary__store_lock(store);
     place = place_of(observation, rollout);
     found = *place;
@@ -54,6 +49,7 @@ static int keep(struct canary__follower *follower) {
     const struct canary__hooks *hooks = &store->hooks;
     struct canary__observation *observation = canary__observation_of(store);
     struct canary__departed *made = observation != NULL ? canary__alloc(hooks, sizeof *made) : NULL;
+    struct canary__observer *observer = canary__observer_of(follower->ctx);
     struct canary__departed **place;
     int code;
 
@@ -68,10 +64,14 @@ static int keep(struct canary__follower *follower) {
         canary__store_lock(store);
         place = place_of(observation, follower->name);
         if (*place == NULL) {
+            made->serial = ++observation->departed_serial;
             *place = made;
             made = NULL;
         } else {
             code = canary__scene_add(hooks, &(*place)->counts, &made->counts);
+        }
+        if (code == CANARY_OK && observer != NULL) {
+            observer->departed = (*place)->serial;
         }
         canary__store_unlock(store);
     }
@@ -81,20 +81,22 @@ static int keep(struct canary__follower *follower) {
     return code;
 }
 
-void canary__departed_leave(struct canary__follower *follower) {
+/* What had no memory to be counted in was counted as dropped. */
+static int counted(const struct canary__follower *follower) {
+    return canary__observation_records(follower) ||
+           atomic_load_explicit(&follower->ctx->unrecorded, memory_order_relaxed) != 0;
+}
+
+void canary__departed_leave(struct canary__follower *follower, int others) {
     canary_store *store = follower->store;
     struct canary__observation *observation =
         atomic_load_explicit(&store->observation, memory_order_acquire);
-    int others;
 
-    canary__store_lock(store);
-    others = has_others(follower);
-    canary__store_unlock(store);
     if (!others) {
         if (observation != NULL) {
             forget(observation, follower->name);
         }
-    } else if (canary__observation_records(follower) && keep(follower) != CANARY_OK) {
+    } else if (counted(follower) && keep(follower) != CANARY_OK) {
         canary__log(
             &store->hooks, CANARY_LOG_WARNING,
             "canary: no memory to keep the counts of a closed context of \"%s\": those that "
@@ -103,15 +105,20 @@ void canary__departed_leave(struct canary__follower *follower) {
     }
 }
 
-void canary__departed_delivered(struct canary__observation *observation, const char *rollout,
+void canary__departed_delivered(struct canary__observation *observation,
+                                const struct canary__follower *follower,
                                 const struct canary__delivered *since) {
     canary_store *store = observation->store;
+    uint64_t serial = canary__observer_of(follower->ctx)->departed;
     struct canary__departed *found;
 
+    if (serial == 0) {
+        return;
+    }
     canary__store_keep(store);
     canary__store_lock(store);
-    found = *place_of(observation, rollout);
-    if (found != NULL) {
+    found = *place_of(observation, follower->name);
+    if (found != NULL && found->serial == serial) {
         canary_recording_info *recording = &found->counts.recording;
 
         recording->merged += since->merged;
@@ -160,9 +167,10 @@ static void free_all(const struct canary__hooks *hooks, struct canary__departed 
     }
 }
 
-void canary__departed_free(struct canary__observation *observation) {
-    const struct canary__hooks *hooks = &observation->store->hooks;
+void canary__departed_disinherit(struct canary__observation *observation) {
+    free_all(&observation->store->hooks, &observation->departed_before);
+}
 
-    free_all(hooks, &observation->departed);
-    free_all(hooks, &observation->departed_before);
+void canary__departed_free(struct canary__observation *observation) {
+    free_all(&observation->store->hooks, &observation->departed);
 }

@@ -54,38 +54,58 @@ static void moved(struct canary__follower *follower, uint64_t revision) {
     }
 }
 
-/* Answers what became of it since its context left. */
+static void tell_lost(const struct canary__follower *follower, uint64_t outcomes, const char *why) {
+    canary__log(&follower->store->hooks, CANARY_LOG_WARNING,
+                "canary: %llu outcomes of \"%s\" could not be merged before it was closed: %s",
+                (unsigned long long)outcomes, follower->name, why);
+}
+
+static uint64_t outcomes_of(canary_ctx *ctx) {
+    canary_cohort_counts counts = CANARY_COHORT_COUNTS_INIT;
+
+    (void)canary_counts(ctx, &counts);
+    return counts.outcomes[0] + counts.outcomes[1];
+}
+
+/* Answers what became of it since its context left. `pending` is NULL when there was no memory for it. With
+ * the lock `flush`. */
 static struct canary__delivered drop(struct canary__observation *observation,
+                                     const struct canary__follower *follower,
                                      struct canary__pending *pending) {
-    struct canary__delivered since = {
-        .merged = pending->delivered.merged - pending->told.merged,
-        .dropped = pending->delivered.dropped - pending->told.dropped,
-        .refused = pending->delivered.refused - pending->told.refused,
-        .coarsened = pending->delivered.coarsened - pending->told.coarsened,
-    };
     const struct canary__hooks *hooks = &observation->store->hooks;
     struct canary__pending **place = &observation->pendings;
+    struct canary__delivered since = { 0 };
+    uint64_t waiting = 0;
+    uint64_t outcomes = outcomes_of(follower->ctx);
+    uint64_t known = 0;
+    uint64_t left;
 
-    canary__store_lock(observation->store);
-    while (*place != pending) {
-        place = &(*place)->next;
-    }
-    *place = pending->next;
-    pending->observer->shards->pending = NULL;
-    canary__store_unlock(observation->store);
-    if (pending->waiting > 0) {
-        uint64_t outcomes = 0;
-
-        for (const struct canary__parcel *p = pending->first; p != NULL; p = p->next) {
-            outcomes += p->outcomes;
+    if (pending != NULL) {
+        canary__store_lock(observation->store);
+        while (*place != pending) {
+            place = &(*place)->next;
         }
-        since.dropped += outcomes;
-        canary__log(hooks, CANARY_LOG_WARNING,
-                    "canary: %llu outcomes of \"%s\" could not be merged before it was closed: %s",
-                    (unsigned long long)outcomes, pending->follower->name,
-                    observation->page->last_message);
+        *place = pending->next;
+        pending->observer->shards->pending = NULL;
+        canary__store_unlock(observation->store);
+        for (const struct canary__parcel *p = pending->first; p != NULL; p = p->next) {
+            waiting += p->outcomes;
+        }
+        known = pending->delivered.merged + pending->delivered.dropped + waiting;
+        since.merged = pending->delivered.merged - pending->told.merged;
+        since.dropped = pending->delivered.dropped - pending->told.dropped;
+        since.refused = pending->delivered.refused - pending->told.refused;
+        since.coarsened = pending->delivered.coarsened - pending->told.coarsened;
+        if (pending->waiting > 0) {
+            tell_lost(follower, waiting, observation->page->last_message);
+        }
+        canary__parcels_free(hooks, pending);
     }
-    canary__parcels_free(hooks, pending);
+    left = outcomes > known ? outcomes - known : 0;
+    if (left > 0) {
+        tell_lost(follower, left, "there was no memory to gather them");
+    }
+    since.dropped += waiting + left;
     return since;
 }
 
@@ -122,7 +142,7 @@ static void closed(struct canary__follower *follower) {
     if (canary__observation_delivers(store) && canary__observation_records(follower)) {
         observation = canary__observation_of(store);
         if (observation != NULL) {
-            struct canary__delivered since = { 0 };
+            struct canary__delivered since;
             struct canary__pending *pending;
 
             canary__store_lock(store);
@@ -133,11 +153,9 @@ static void closed(struct canary__follower *follower) {
             canary__store_unlock(store);
             flush_closed(observation);
             pthread_mutex_lock(&observation->page->flush);
-            if (observer->shards->pending != NULL) {
-                since = drop(observation, observer->shards->pending);
-            }
+            since = drop(observation, follower, observer->shards->pending);
             pthread_mutex_unlock(&observation->page->flush);
-            canary__departed_delivered(observation, follower->name, &since);
+            canary__departed_delivered(observation, follower, &since);
         }
     }
     canary__observer_free(observer);
@@ -150,6 +168,7 @@ void canary__observation_disinherit(struct canary__observation *observation) {
         observation->inherited = pending->next;
         canary__parcels_free(&observation->store->hooks, pending);
     }
+    canary__departed_disinherit(observation);
 }
 
 static void observation_free(struct canary__observation *observation) {

@@ -10,7 +10,7 @@
  *     merge        rows of the measurement store
  *     generation   which change a revision belongs to
  *
- * Locks, outermost first: `flush`; the decision store's lock; an observer's lock. None is held while the
+ * Locks, outermost first: `flush`; canary__store_keep(); the decision store's lock; an observer's lock. None is held while the
  * measurement store is waited for but `flush`, for which fork() and changes never wait. A fork finds the
  * decision store's lock and the observers' taken by its handler, so that in the child every list is
  * whole; what was pending there is the parent's, and is let go. */
@@ -103,11 +103,12 @@ struct canary__observation_page {
 struct canary__observation {
     canary_store *store;
     struct canary__observation_page *page;
-    _Atomic(canary_store *) measurements[2]; /* by `create` */
-    struct canary__pending *pendings;        /* valid while page->alive */
-    struct canary__pending *inherited;       /* a parent's: to be freed */
-    struct canary__departed *departed; /* valid while page->alive; list: under the store's lock */
-    struct canary__departed *departed_before; /* a parent's */
+    _Atomic(canary_store *) measurements[2];  /* by `create` */
+    struct canary__pending *pendings;         /* valid while page->alive */
+    struct canary__pending *inherited;        /* a parent's: to be freed */
+    struct canary__departed *departed;        /* valid while page->alive; see departed.h */
+    struct canary__departed *departed_before; /* a parent's: to be freed */
+    uint64_t departed_serial;                 /* of the last record; with the store's lock */
 };
 
 /* Told by recorders when they have counted something for the first time in a process, and by whoever
@@ -121,8 +122,10 @@ struct canary__observation *canary__observation_of(canary_store *store);
 int canary__observation_records(const struct canary__follower *follower);
 /* Whether its figures can be merged anywhere. */
 int canary__observation_delivers(const canary_store *store);
-/* What canary_recording() tells of a context that leaves: what is delivered later comes on top. */
-int canary__observation_last_words(canary_ctx *ctx, canary_recording_info *out);
+/* What canary_recording() tells, and what was counted, into an empty sheet. With `leaves` what is delivered
+ * later comes on top, for a context that is being closed. CANARY_E_NOMEM. */
+int canary__observation_take(canary_ctx *ctx, int leaves, canary_recording_info *info,
+                             struct canary__sheet *totals);
 /* The list of what waits; contexts leave it only under the lock `flush`. With the store's lock. */
 struct canary__pending *canary__observation_pendings(struct canary__observation *observation);
 /* Frees what a parent left. With the lock `flush`. */

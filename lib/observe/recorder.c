@@ -72,6 +72,10 @@ struct canary__observer *canary__observer_make(canary_ctx *ctx) {
         struct canary__observer *made = observer_new(ctx);
 
         if (made == NULL) {
+            /* What is dropped is counted, and to be asked for when the context is closed. */
+            if (canary__store_upper(canary_ctx_store(ctx)) == NULL) {
+                canary__observation_attach(canary_ctx_store(ctx));
+            }
             return NULL;
         }
         /* Of several threads that come first, one wins and the others use his. */

@@ -64,12 +64,13 @@ static void fill_observer(struct canary__observer *observer, int leaves,
     }
 }
 
-static int take(canary_ctx *ctx, int leaves, canary_recording_info *info) {
-    struct canary__sheet totals = { 0 };
+int canary__observation_take(canary_ctx *ctx, int leaves, canary_recording_info *info,
+                             struct canary__sheet *totals) {
     struct canary__observation *observation;
     struct canary__observer *observer;
     int code = CANARY_OK;
 
+    *info = (canary_recording_info)CANARY_RECORDING_INFO_INIT;
     observer = canary__observer_of(ctx);
     observation = atomic_load_explicit(&canary_ctx_store(ctx)->observation, memory_order_acquire);
     if (observation != NULL) {
@@ -77,29 +78,26 @@ static int take(canary_ctx *ctx, int leaves, canary_recording_info *info) {
     }
     if (observer != NULL) {
         canary__observer_lock(observer);
-        code = canary__observer_totals(observer, &totals);
+        code = canary__observer_totals(observer, totals);
         fill_observer(observer, leaves, info);
         canary__observer_unlock(observer);
-        fill_counts(&totals, info);
-        canary__sheet_free(observer->hooks, &totals);
+        fill_counts(totals, info);
     }
     info->dropped += atomic_load_explicit(&ctx->unrecorded, memory_order_relaxed);
     return code;
 }
 
-int canary__observation_last_words(canary_ctx *ctx, canary_recording_info *out) {
-    return take(ctx, 1, out);
-}
-
 int canary_recording(canary_ctx *ctx, canary_recording_info *out) {
-    canary_recording_info info = CANARY_RECORDING_INFO_INIT;
+    canary_recording_info info;
+    struct canary__sheet totals = { 0 };
     int code;
 
     if (ctx == NULL || out == NULL ||
         out->size < offsetof(canary_recording_info, last_message) + sizeof out->last_message) {
         return CANARY_E_INVALID;
     }
-    code = take(ctx, 0, &info);
+    code = canary__observation_take(ctx, 0, &info, &totals);
+    canary__sheet_free(&canary_ctx_store(ctx)->hooks, &totals);
     if (code == CANARY_OK) {
         canary__sized_out(out, &info, sizeof info);
     }

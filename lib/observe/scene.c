@@ -37,6 +37,9 @@ static int copy_metrics(const struct canary__hooks *hooks, struct canary__observ
         }
         memcpy(out->metrics, observer->metrics, count * sizeof *out->metrics);
         out->metric_count = count;
+        for (uint32_t i = 0; i < count; i++) {
+            out->metrics[i].slots = NULL; /* a copy outlives them */
+        }
     }
     return CANARY_OK;
 }
@@ -44,17 +47,12 @@ static int copy_metrics(const struct canary__hooks *hooks, struct canary__observ
 int canary__scene_counts(const struct canary__hooks *hooks, canary_ctx *ctx, int how,
                          struct canary__scene_rollout *out) {
     struct canary__observer *observer = canary__observer_of(ctx);
-    int code;
+    int code = canary__observation_take(ctx, (how & CANARY__SCENE_LEAVES) != 0, &out->recording,
+                                        &out->sheet);
 
-    out->recording = (canary_recording_info)CANARY_RECORDING_INFO_INIT;
-    code = (how & CANARY__SCENE_LEAVES) != 0 ? canary__observation_last_words(ctx, &out->recording)
-                                             : canary_recording(ctx, &out->recording);
     if (observer != NULL && code == CANARY_OK) {
         canary__observer_lock(observer);
         code = copy_metrics(hooks, observer, out);
-        if (code == CANARY_OK) {
-            code = canary__observer_totals(observer, &out->sheet);
-        }
         canary__observer_unlock(observer);
     }
     return code;

@@ -8,7 +8,8 @@
 #include "observe/recorder.h"
 
 /* One rollout. Several contexts of it are one: counts are added up, and of their states it has the most
- * cautious. Of metrics that they declared differently it has the oldest context's. */
+ * cautious. Of metrics that they declared differently it has the oldest open
+ * context's. */
 struct canary__scene_rollout {
     canary_ctx_info info;
     canary_recording_info recording;

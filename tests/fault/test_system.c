@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -334,6 +335,40 @@ static void test_rollback_into_nothing(void **unused) {
     canary_close(&other);
 }
 
+static uint64_t dropped_of(canary_store *store) {
+    static const char series[] = "canary_recorded_dropped_total{rollout=\"" FAULT_ROLLOUT "\"} ";
+    static char text[1 << 18];
+    canary_error error = CANARY_ERROR_INIT;
+    const char *line;
+    uint64_t size;
+
+    assert_int_equal(canary_format_openmetrics(store, text, sizeof text, &size, &error), CANARY_OK);
+    line = strstr(text, series);
+    assert_non_null(line);
+    return strtoull(line + sizeof series - 1, NULL, 10);
+}
+
+/* Without memory to count in, an outcome is dropped, and stays so when its context is closed. */
+static void test_recording_without_memory(void **unused) {
+    canary_options options = fault_options();
+    canary_outcome outcome = CANARY_OUTCOME_INIT;
+    canary_error error = CANARY_ERROR_INIT;
+    canary_ctx *ctx = open_ctx(CANARY_OPEN_NO_WATCHER);
+    canary_ctx *other = NULL;
+    canary_store *store = canary_ctx_store(ctx);
+
+    (void)unused;
+    assert_int_equal(canary_open_in(store, FAULT_ROLLOUT, &options, &other, &error), CANARY_OK);
+    trouble[MMAP].error = ENOMEM;
+    assert_int_equal(canary_record_cohort(other, CANARY_NEW, &outcome), CANARY_E_NOMEM);
+    assert_int_equal(canary_record_cohort(other, CANARY_NEW, &outcome), CANARY_E_NOMEM);
+    calm();
+    assert_int_equal(dropped_of(store), 2);
+    canary_close(&other);
+    assert_int_equal(dropped_of(store), 2);
+    canary_close(&ctx);
+}
+
 /* Older kernels lack the wait for two words, and others any: then the tick follows, without
  * spinning. */
 static void test_no_futex(void **unused) {
@@ -384,6 +419,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_no_thread, fresh_place, end),
         cmocka_unit_test_setup_teardown(test_bell_out_of_order, fresh_place, end),
         cmocka_unit_test_setup_teardown(test_rollback_into_nothing, fresh_place, end),
+        cmocka_unit_test_setup_teardown(test_recording_without_memory, fresh_place, end),
         cmocka_unit_test_setup_teardown(test_no_futex, fresh_place, end),
     };
 

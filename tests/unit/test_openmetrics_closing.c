@@ -2,6 +2,7 @@
 /* Counters that Prometheus reads do not fall while a context of their rollout is open. */
 #include "exposed.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #define OK_OF(rollout)                                                                             \
     "canary_outcomes_total{rollout=\"" rollout "\",cohort=\"new\",status=\"ok\"} "
+#define DROPPED_OF(rollout) "canary_recorded_dropped_total{rollout=\"" rollout "\"} "
 #define MERGED_OF(rollout) "canary_recorded_merged_total{rollout=\"" rollout "\"} "
 
 static void record(canary_ctx *ctx, int count) {
@@ -162,6 +164,70 @@ static void closed_with_a_locked_database(void **state) {
     canary_close(&second);
 }
 
+static void *close_it(void *ctx) {
+    canary_ctx *closing = ctx;
+
+    canary_close(&closing);
+    return NULL;
+}
+
+static void *unlock_later(void *db) {
+    usleep(100000);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return NULL;
+}
+
+/* The last of its rollout waits for the database while the rollout is opened again: what it delivers is not
+ * the newcomers'. */
+static void another_life_meanwhile(void **state) {
+    struct unit *unit = *state;
+    canary_store *measurements;
+    pthread_t closing;
+    pthread_t unlocking;
+    sqlite3 *db = NULL;
+    char path[600];
+    canary_ctx *first;
+    canary_ctx *second;
+    canary_ctx *third;
+    char *text;
+
+    unit_create(unit, "b");
+    first = unit_open(unit, "b");
+    record(first, 100);
+    OK(canary_flush(unit->store, &error));
+    OK(canary__merge_store(unit->store, 1, &measurements, &error));
+    measurements->busy_ns = INT64_C(60000000000);
+    snprintf(path, sizeof path, "%s-metrics", unit->path);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    record(first, 1);
+    assert_int_equal(pthread_create(&closing, NULL, close_it, first), 0);
+    for (;;) {
+        int gone;
+
+        text = exposed_text(unit->store);
+        gone = strstr(text, OK_OF("b")) == NULL;
+        free(text);
+        if (gone) {
+            break;
+        }
+        usleep(1000);
+    }
+    second = unit_open(unit, "b");
+    third = unit_open(unit, "b");
+    record(third, 2);
+    assert_int_equal(pthread_create(&unlocking, NULL, unlock_later, db), 0);
+    canary_close(&third);
+    assert_int_equal(pthread_join(closing, NULL), 0);
+    assert_int_equal(pthread_join(unlocking, NULL), 0);
+    text = exposed_text(unit->store);
+    HAS(text, OK_OF("b") "2");
+    HAS(text, MERGED_OF("b") "2");
+    free(text);
+    sqlite3_close(db);
+    canary_close(&second);
+}
+
 /* -- without memory -- */
 
 struct heap {
@@ -263,12 +329,71 @@ static void without_memory(void **state) {
     }
 }
 
+static long long value_of(const char *text, const char *series) {
+    const char *line = strstr(text, series);
+
+    assert_non_null(line);
+    return strtoll(line + strlen(series), NULL, 10);
+}
+
+/* Whatever has no memory: what one recorded who was closed is merged or dropped. */
+static void none_is_forgotten(void **state) {
+    struct unit *unit = *state;
+    struct heap heap = { 0, -1, 0 };
+    canary_options options = CANARY_OPTIONS_INIT;
+    canary_store *store = NULL;
+    canary_ctx *stays = NULL;
+    unsigned lost = 0;
+
+    unit_create(unit, "b");
+    options.flags = CANARY_OPEN_NO_WATCHER;
+    options.allocate = allocate;
+    options.allocate_data = &heap;
+    options.log = listen;
+    options.log_data = &heap;
+    OK(canary_store_open(unit->path, &options, &store, &error));
+    OK(canary_open_in(store, "b", NULL, &stays, &error));
+    for (int64_t nth = 0;; nth++) {
+        canary_ctx *ctx = NULL;
+        unsigned warnings = heap.warnings;
+        long long before;
+        long long merged;
+        int failed;
+        char *text = exposed_text(store);
+
+        before = value_of(text, MERGED_OF("b")) + value_of(text, DROPPED_OF("b"));
+        merged = value_of(text, MERGED_OF("b"));
+        free(text);
+        OK(canary_open_in(store, "b", NULL, &ctx, &error));
+        record(ctx, 4);
+        heap.left = nth;
+        canary_close(&ctx);
+        failed = heap.left < 0;
+        heap.left = -1;
+        text = exposed_text(store);
+        if (heap.warnings == warnings) {
+            assert_int_equal(value_of(text, MERGED_OF("b")) + value_of(text, DROPPED_OF("b")),
+                             before + 4);
+        }
+        lost += value_of(text, MERGED_OF("b")) == merged;
+        free(text);
+        if (!failed) {
+            break;
+        }
+    }
+    assert_true(lost > 3);
+    canary_close(&stays);
+    canary_store_close(&store);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         UNIT_BOTH(contexts_come_and_go),
         UNIT_BOTH(a_child_begins_at_0),
         UNIT_SQLITE_ONLY(closed_with_a_locked_database),
+        UNIT_SQLITE_ONLY(another_life_meanwhile),
         cmocka_unit_test(without_memory),
+        UNIT_SQLITE_ONLY(none_is_forgotten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
