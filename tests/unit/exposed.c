@@ -23,6 +23,24 @@ int exposed_line(const char *text, const char *line) {
     return 0;
 }
 
+void *exposed_allocate(void *user_data, void *block, uint64_t old_size, uint64_t size) {
+    struct exposed_heap *heap = user_data;
+    void *moved;
+
+    if (size == 0) {
+        heap->bytes -= old_size;
+        free(block);
+        return NULL;
+    }
+    if (heap->left >= 0 && heap->left-- == 0) {
+        return NULL;
+    }
+    moved = realloc(block, size);
+    assert_non_null(moved);
+    heap->bytes += size - (block != NULL ? old_size : 0);
+    return moved;
+}
+
 void exposed_record(canary_ctx *ctx, int cohort, int status, int64_t duration_ns) {
     canary_outcome outcome = CANARY_OUTCOME_INIT;
 

@@ -26,6 +26,14 @@ int exposed_line(const char *text, const char *line);
         }                                                                                          \
     } while (0)
 
+/* An allocator that counts, and fails once. */
+struct exposed_heap {
+    uint64_t bytes;
+    int64_t left;      /* allocations until the one that fails; -1 = none does */
+    unsigned warnings; /* the test's own */
+};
+void *exposed_allocate(void *heap, void *block, uint64_t old_size, uint64_t size);
+
 void exposed_record(canary_ctx *ctx, int cohort, int status, int64_t duration_ns);
 int32_t exposed_declare(canary_ctx *ctx, const char *name, int kind, const char *unit,
                         double minimum, double maximum);

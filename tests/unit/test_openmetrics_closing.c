@@ -230,32 +230,8 @@ static void another_life_meanwhile(void **state) {
 
 /* -- without memory -- */
 
-struct heap {
-    uint64_t bytes;
-    int64_t left; /* allocations until the one that fails; -1 = none does */
-    unsigned warnings;
-};
-
-static void *allocate(void *user_data, void *block, uint64_t old_size, uint64_t size) {
-    struct heap *heap = user_data;
-    void *moved;
-
-    if (size == 0) {
-        heap->bytes -= old_size;
-        free(block);
-        return NULL;
-    }
-    if (heap->left >= 0 && heap->left-- == 0) {
-        return NULL;
-    }
-    moved = realloc(block, size);
-    assert_non_null(moved);
-    heap->bytes += size - (block != NULL ? old_size : 0);
-    return moved;
-}
-
 static void listen(void *user_data, int level, const char *message) {
-    struct heap *heap = user_data;
+    struct exposed_heap *heap = user_data;
 
     heap->warnings +=
         level == CANARY_LOG_WARNING && strstr(message, "counts of a closed context") != NULL;
@@ -263,7 +239,7 @@ static void listen(void *user_data, int level, const char *message) {
 
 /* Answers how many outcomes the page shows once one of two contexts was closed, whose n-th allocation
  * failed; -1 when there was none. */
-static int closed_short_of(struct heap *heap, int64_t nth, int before) {
+static int closed_short_of(struct exposed_heap *heap, int64_t nth, int before) {
     static const char *const lines[] = { OK_OF("b") "3", OK_OF("b") "5", OK_OF("b") "8",
                                          OK_OF("b") "10" };
     static const int numbers[] = { 3, 5, 8, 10 };
@@ -276,7 +252,7 @@ static int closed_short_of(struct heap *heap, int64_t nth, int before) {
     char *text;
 
     options.flags = CANARY_OPEN_NO_WATCHER;
-    options.allocate = allocate;
+    options.allocate = exposed_allocate;
     options.allocate_data = heap;
     options.log = listen;
     options.log_data = heap;
@@ -314,7 +290,7 @@ static void without_memory(void **state) {
         int64_t nth = 0;
 
         for (;; nth++) {
-            struct heap heap = { 0, -1, 0 };
+            struct exposed_heap heap = { 0, -1, 0 };
             int shown = closed_short_of(&heap, nth, before);
 
             if (shown < 0) {
@@ -339,7 +315,7 @@ static long long value_of(const char *text, const char *series) {
 /* Whatever has no memory: what one recorded who was closed is merged or dropped. */
 static void none_is_forgotten(void **state) {
     struct unit *unit = *state;
-    struct heap heap = { 0, -1, 0 };
+    struct exposed_heap heap = { 0, -1, 0 };
     canary_options options = CANARY_OPTIONS_INIT;
     canary_store *store = NULL;
     canary_ctx *stays = NULL;
@@ -347,7 +323,7 @@ static void none_is_forgotten(void **state) {
 
     unit_create(unit, "b");
     options.flags = CANARY_OPEN_NO_WATCHER;
-    options.allocate = allocate;
+    options.allocate = exposed_allocate;
     options.allocate_data = &heap;
     options.log = listen;
     options.log_data = &heap;

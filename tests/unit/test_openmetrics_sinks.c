@@ -146,31 +146,8 @@ static void kill_switch_without_a_lock(void **state) {
 
 /* -- without memory -- */
 
-struct heap {
-    uint64_t bytes;
-    int64_t left; /* allocations until the one that fails; -1 = none does */
-};
-
-static void *allocate(void *user_data, void *block, uint64_t old_size, uint64_t size) {
-    struct heap *heap = user_data;
-    void *moved;
-
-    if (size == 0) {
-        heap->bytes -= old_size;
-        free(block);
-        return NULL;
-    }
-    if (heap->left >= 0 && heap->left-- == 0) {
-        return NULL;
-    }
-    moved = realloc(block, size);
-    assert_non_null(moved);
-    heap->bytes += size - (block != NULL ? old_size : 0);
-    return moved;
-}
-
 static void without_memory(void **state) {
-    struct heap heap = { 0, -1 };
+    struct exposed_heap heap = { 0, -1, 0 };
     canary_options options = CANARY_OPTIONS_INIT;
     canary_store *store = NULL;
     canary_ctx *contexts[3] = { NULL, NULL, NULL };
@@ -180,7 +157,7 @@ static void without_memory(void **state) {
     int failures = 0;
 
     (void)state;
-    options.allocate = allocate;
+    options.allocate = exposed_allocate;
     options.allocate_data = &heap;
     OK(canary_store_open_memory(&options, &store, &error));
     for (int i = 0; i < 3; i++) {
