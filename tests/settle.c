@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "settle.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define UNDER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_ASAN 1
-#endif
-#endif
+#include "sanitizers.h"
 
-#ifdef UNDER_ASAN
+#if UNDER_ASAN
 
 #include <dirent.h>
 #include <stdio.h>

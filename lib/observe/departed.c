@@ -28,8 +28,8 @@ static void forget(struct canary__observation *observation, const char *rollout)
     struct canary__departed **place;
     struct canary__departed *found;
 
-    if (observation->departed ==
-        NULL) { /* in most programs, which need not wait for a refresh here */
+    /* In most programs: they need not wait for a refresh here. */
+    if (observation->departed == NULL) {
         return;
     }
     canary__store_lock(store);
@@ -57,7 +57,7 @@ static int keep(struct canary__follower *follower) {
         return CANARY_E_NOMEM;
     }
     canary__text_copy(made->rollout, sizeof made->rollout, follower->name);
-    code = canary__scene_counts(hooks, follower->ctx, CANARY__SCENE_LEAVES, &made->counts);
+    code = canary__scene_counts(hooks, follower->ctx, 1, &made->counts);
     made->counts.recording.threads = 0;
     made->counts.recording.waiting = 0;
     if (code == CANARY_OK) {

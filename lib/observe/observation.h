@@ -10,10 +10,10 @@
  *     merge        rows of the measurement store
  *     generation   which change a revision belongs to
  *
- * Locks, outermost first: `flush`; canary__store_keep(); the decision store's lock; an observer's lock. None is held while the
- * measurement store is waited for but `flush`, for which fork() and changes never wait. A fork finds the
- * decision store's lock and the observers' taken by its handler, so that in the child every list is
- * whole; what was pending there is the parent's, and is let go. */
+ * Locks, outermost first: `flush`; canary__store_keep(); the decision store's lock; an observer's lock.
+ * None is held while the measurement store is waited for but `flush`, for which fork() and changes never
+ * wait. A fork finds the decision store's lock and the observers' taken by its handler, so that in the
+ * child every list is whole; what was pending there is the parent's, and is let go. */
 #ifndef CANARY__OBSERVATION_H
 #define CANARY__OBSERVATION_H
 
@@ -37,9 +37,8 @@ struct canary__parcel {
 
 /* What became of outcomes of one context. */
 struct canary__delivered {
-    uint64_t merged; /* outcomes */
-    uint64_t
-        dropped; /* outcomes that were too many to keep, or could not be merged before it was closed */
+    uint64_t merged;  /* outcomes */
+    uint64_t dropped; /* outcomes: too many to keep, or not merged before it was closed */
     uint64_t refused; /* events of metrics that others declared differently */
     uint32_t coarsened;
     uint32_t reserved;

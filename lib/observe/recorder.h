@@ -127,8 +127,7 @@ struct canary__observer {
     struct canary__declared duration; /* its thresholds; no slots of its own */
     _Atomic(uint32_t) metric_count;   /* release, after the entry is complete */
     struct canary__declared metrics[CANARY_METRICS_MAX];
-    uint64_t
-        departed; /* serial of the record that has its counts, of a context that is being closed; 0 = none */
+    uint64_t departed; /* while it is closed: serial of the record that has its counts; 0 = none */
 };
 
 /* Admits a declaration: CANARY_E_INVALID, or `out` without slots. Equal: all but the thresholds. */

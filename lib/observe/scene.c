@@ -44,11 +44,10 @@ static int copy_metrics(const struct canary__hooks *hooks, struct canary__observ
     return CANARY_OK;
 }
 
-int canary__scene_counts(const struct canary__hooks *hooks, canary_ctx *ctx, int how,
+int canary__scene_counts(const struct canary__hooks *hooks, canary_ctx *ctx, int leaves,
                          struct canary__scene_rollout *out) {
     struct canary__observer *observer = canary__observer_of(ctx);
-    int code = canary__observation_take(ctx, (how & CANARY__SCENE_LEAVES) != 0, &out->recording,
-                                        &out->sheet);
+    int code = canary__observation_take(ctx, leaves, &out->recording, &out->sheet);
 
     if (observer != NULL && code == CANARY_OK) {
         canary__observer_lock(observer);

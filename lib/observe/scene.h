@@ -26,12 +26,9 @@ struct canary__scene {
     uint32_t capacity;
 };
 
-/* For a context that leaves: what is delivered later comes on top. */
-#define CANARY__SCENE_LEAVES 1
-
-/* What one context counted, into an empty one, but for its state. `how` is a set of the above.
- * CANARY_E_NOMEM; free what there is. */
-int canary__scene_counts(const struct canary__hooks *hooks, canary_ctx *ctx, int how,
+/* What one context counted, into an empty one, but for its state. `leaves` as for
+ * canary__observation_take(). CANARY_E_NOMEM; free what there is. */
+int canary__scene_counts(const struct canary__hooks *hooks, canary_ctx *ctx, int leaves,
                          struct canary__scene_rollout *out);
 /* Adds counts of one rollout, but for the state. CANARY_E_NOMEM. */
 int canary__scene_add(const struct canary__hooks *hooks, struct canary__scene_rollout *to,

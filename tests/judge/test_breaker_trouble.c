@@ -11,16 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../sanitizers.h"
 #include "../settle.h"
-
-/* ThreadSanitizer allows no threads in the child of a program that has some. */
-#if defined __SANITIZE_THREAD__
-#define UNDER_TSAN 1
-#elif defined __has_feature
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
 
 static void open_it(struct broken *broken) {
     broken_record(broken, CANARY_NEW, 40, 30);
@@ -62,7 +54,8 @@ static int looks_and_stops(struct broken *broken) {
     return broken_serves(broken, 5000) ? 0 : 4;
 }
 
-#ifndef UNDER_TSAN
+/* ThreadSanitizer allows no threads in the child of a program that has some. */
+#if !UNDER_TSAN
 static int starts_its_own(struct broken *broken) {
     canary_breaker *own = NULL;
 
@@ -92,7 +85,7 @@ static void a_child_has_none(void **state) {
     for (int i = 0; i < 50; i++) {
         assert_int_equal(in_child(broken, looks_and_stops), 0);
     }
-#ifndef UNDER_TSAN
+#if !UNDER_TSAN
     assert_int_equal(in_child(broken, starts_its_own), 0);
 #endif
     assert_true(broken_serves(broken, 0));

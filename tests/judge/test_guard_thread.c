@@ -10,16 +10,7 @@
 
 #include <canary/document.h>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+#include "../sanitizers.h"
 
 enum { PATIENCE_MS = 60000 };
 
@@ -294,7 +285,7 @@ static void a_child_has_no_guard(void **state) {
     pid_t child;
 
     (void)state;
-    if (SANITIZED) {
+    if (UNDER_ASAN || UNDER_TSAN) {
         print_message("sanitizers do not expect forks among threads\n");
         skip();
     }

@@ -3,6 +3,8 @@
 #ifndef UNIT_FLUSHED_H
 #define UNIT_FLUSHED_H
 
+#include <sqlite3.h>
+
 #include "stored.h"
 #include "support.h"
 
@@ -11,6 +13,10 @@ void flushed_record(canary_ctx *ctx, int cohort, int count, int errors);
 canary_recording_info flushed_recording(canary_ctx *ctx);
 /* Both clocks go on. */
 void flushed_pass(struct unit *unit, int64_t ns);
+/* Locks the metrics database exclusively, from another connection. */
+void flushed_lock(struct unit *unit, sqlite3 **db);
+/* For a thread: gives the lock back after a while. */
+void *flushed_unlock_soon(void *db);
 /* Free with stored_free(). */
 struct stored flushed_read(canary_store *store, const char *rollout);
 

@@ -13,15 +13,6 @@ static const int64_t second = INT64_C(1000000000);
 
 /* -- a store that is away -- */
 
-static void lock_metrics(struct unit *unit, sqlite3 **db) {
-    char path[600];
-
-    snprintf(path, sizeof path, "%s-metrics", unit->path);
-    assert_int_equal(sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    sqlite3_busy_timeout(*db, 20000);
-    assert_int_equal(sqlite3_exec(*db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
-}
-
 static void test_locked(void **state) {
     struct unit *unit = *state;
     canary_recording_info info;
@@ -32,7 +23,7 @@ static void test_locked(void **state) {
     ctx = unit_open(unit, name);
     flushed_record(ctx, CANARY_NEW, 10, 0);
     OK(canary_flush(unit->store, &error));
-    lock_metrics(unit, &db);
+    flushed_lock(unit, &db);
     unit->store->busy_ns = 1000000;
     {
         canary_store *measurements;
@@ -89,7 +80,7 @@ static void test_locked_at_the_end(void **state) {
     OK(canary_flush(unit->store, &error));
     OK(canary__merge_store(unit->store, 1, &measurements, &error));
     measurements->busy_ns = second / 2;
-    lock_metrics(unit, &db);
+    flushed_lock(unit, &db);
     began = canary__store_machine_ns();
     for (int i = 0; i < ROLLOUTS; i++) {
         flushed_record(ctx[i], CANARY_NEW, 10, 0);
@@ -124,12 +115,6 @@ static void test_locked_trail(void **state) {
     assert_int_equal(stored_outcomes(unit->store, "r29"), 10);
 }
 
-static void *unlock_soon(void *db) {
-    usleep(200000);
-    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return NULL;
-}
-
 /* That a tick met a lock is no reason for canary_close() not to wait for the next one to go. */
 static void test_locked_before_the_end(void **state) {
     struct unit *unit = *state;
@@ -145,10 +130,10 @@ static void test_locked_before_the_end(void **state) {
     OK(canary__merge_store(unit->store, 1, &measurements, &error));
     measurements->busy_ns = second / 100;
     flushed_record(ctx, CANARY_NEW, 10, 0);
-    lock_metrics(unit, &db);
+    flushed_lock(unit, &db);
     FAILS(CANARY_E_BUSY, "", "", canary_flush(unit->store, &error));
     measurements->busy_ns = 20 * second;
-    assert_int_equal(pthread_create(&thread, NULL, unlock_soon, db), 0);
+    assert_int_equal(pthread_create(&thread, NULL, flushed_unlock_soon, db), 0);
     canary_close(&ctx);
     pthread_join(thread, NULL);
     sqlite3_close(db);
@@ -186,7 +171,7 @@ static void test_away_for_long(void **state) {
     ctx = unit_open(unit, name);
     flushed_record(ctx, CANARY_NEW, 1, 0);
     OK(canary_flush(unit->store, &error));
-    lock_metrics(unit, &db);
+    flushed_lock(unit, &db);
     OK(canary__merge_store(unit->store, 1, &measurements, &error));
     measurements->busy_ns = 1;
     for (int i = 0; i < 2000; i++) {

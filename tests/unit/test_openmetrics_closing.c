@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Counters that Prometheus reads do not fall while a context of their rollout is open. */
 #include "exposed.h"
+#include "flushed.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,7 +136,6 @@ static void closed_with_a_locked_database(void **state) {
     struct unit *unit = *state;
     canary_store *measurements;
     sqlite3 *db = NULL;
-    char path[600];
     canary_ctx *first;
     canary_ctx *second;
     char *text;
@@ -149,9 +147,7 @@ static void closed_with_a_locked_database(void **state) {
     OK(canary_flush(unit->store, &error));
     OK(canary__merge_store(unit->store, 1, &measurements, &error));
     measurements->busy_ns = 10000000;
-    snprintf(path, sizeof path, "%s-metrics", unit->path);
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    flushed_lock(unit, &db);
     record(first, 4);
     canary_close(&first);
     text = exposed_text(unit->store);
@@ -171,12 +167,6 @@ static void *close_it(void *ctx) {
     return NULL;
 }
 
-static void *unlock_later(void *db) {
-    usleep(100000);
-    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return NULL;
-}
-
 /* The last of its rollout waits for the database while the rollout is opened again: what it delivers is not
  * the newcomers'. */
 static void another_life_meanwhile(void **state) {
@@ -185,7 +175,6 @@ static void another_life_meanwhile(void **state) {
     pthread_t closing;
     pthread_t unlocking;
     sqlite3 *db = NULL;
-    char path[600];
     canary_ctx *first;
     canary_ctx *second;
     canary_ctx *third;
@@ -197,9 +186,7 @@ static void another_life_meanwhile(void **state) {
     OK(canary_flush(unit->store, &error));
     OK(canary__merge_store(unit->store, 1, &measurements, &error));
     measurements->busy_ns = INT64_C(60000000000);
-    snprintf(path, sizeof path, "%s-metrics", unit->path);
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL), SQLITE_OK);
+    flushed_lock(unit, &db);
     record(first, 1);
     assert_int_equal(pthread_create(&closing, NULL, close_it, first), 0);
     for (;;) {
@@ -216,7 +203,7 @@ static void another_life_meanwhile(void **state) {
     second = unit_open(unit, "b");
     third = unit_open(unit, "b");
     record(third, 2);
-    assert_int_equal(pthread_create(&unlocking, NULL, unlock_later, db), 0);
+    assert_int_equal(pthread_create(&unlocking, NULL, flushed_unlock_soon, db), 0);
     canary_close(&third);
     assert_int_equal(pthread_join(closing, NULL), 0);
     assert_int_equal(pthread_join(unlocking, NULL), 0);
